@@ -1,0 +1,86 @@
+"""Plain async views with DRF's authentication and errors: DRF's own views are synchronous, and a call that waits for
+the model must not hold a thread."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
+
+from accounts.models import User
+from api.errors import of_exception, problem
+from chat.database import in_thread
+from django.http import HttpRequest, HttpResponseBase, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
+from rest_framework import exceptions
+from rest_framework_simplejwt.authentication import JWTAuthentication
+
+logger = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+View = Callable[Concatenate[HttpRequest, P], Awaitable[HttpResponseBase]]
+
+
+class ApiRequest(HttpRequest):
+    """A request by an authenticated user."""
+
+    user: User
+
+
+def api_view(*methods: str) -> Callable[[View[P]], View[P]]:
+    """For a view that takes these methods from users with a valid access token."""
+
+    def decorate(view: View[P]) -> View[P]:
+        @csrf_exempt  # no cookie is looked at, so there is nothing to forge
+        @wraps(view)
+        async def checked(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+            try:
+                if request.method not in methods:
+                    raise exceptions.MethodNotAllowed(request.method or "")
+                request.user = await in_thread(_authenticate, request)
+                return await view(request, *args, **kwargs)
+            except Exception as error:
+                return _error_response(error, methods)
+
+        return checked
+
+    return decorate
+
+
+def _authenticate(request: HttpRequest) -> User:
+    found = JWTAuthentication().authenticate(request)  # type: ignore[arg-type]  # reads request.META alone
+    if found is None:
+        raise exceptions.NotAuthenticated
+    return found[0]  # type: ignore[return-value]  # AUTH_USER_MODEL is ours
+
+
+def _error_response(error: Exception, methods: tuple[str, ...]) -> HttpResponseBase:
+    found = of_exception(error)
+    if found is None:
+        raise error
+    status, content = found
+    response = JsonResponse(content, status=status, content_type="application/problem+json")
+    if status == 401:
+        response["WWW-Authenticate"] = 'Bearer realm="api"'
+    if status == 405:
+        response["Allow"] = ", ".join(methods)
+    return response
+
+
+def read_json(request: HttpRequest) -> Any:
+    """The JSON body.
+
+    Raises:
+        ParseError: it is no JSON.
+    """
+    if request.content_type != "application/json":
+        raise exceptions.UnsupportedMediaType(request.content_type or "")
+    try:
+        return json.loads(request.body)
+    except (ValueError, RecursionError):
+        raise exceptions.ParseError("The body is not valid JSON.") from None
+
+
+__all__ = ["api_view", "problem", "read_json"]

@@ -1,0 +1,126 @@
+"""Asking over REST: whole answers and streams, without a thread or a database connection while waiting."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
+from uuid import UUID
+
+from accounts.models import User
+from api.asynchronous import api_view, problem, read_json
+from api.serializers import ChatInput, InteractionOutput, chat_output
+from chat import conversation
+from chat.access import get_interaction, get_session
+from chat.database import in_thread
+from chat.follow import Update, follow
+from chat.models import Interaction, Status
+from chat.process import ChatProcess, current
+from chat.sse import comment, event, event_stream, last_event_id
+from django.http import HttpRequest, HttpResponseBase, JsonResponse
+from rest_framework.exceptions import APIException
+from rest_framework.utils.encoders import JSONEncoder
+
+KEY_MAX_LENGTH = 200
+
+
+class NotNow(APIException):
+    status_code = 503
+    default_code = "restarting"
+    default_detail = "The server is restarting. Send the request again in a moment."
+
+
+@api_view("POST")
+async def process_chat_message(request: HttpRequest) -> HttpResponseBase:
+    """POST /api/chat/: ask, and wait for the answer or follow it."""
+    process = _process()
+    interaction, stream = await in_thread(_ask, request)
+    if stream:
+        return await event_stream(_events(process, interaction.pk, 0, opening=interaction))
+    finished = await _finished(process, interaction.pk)
+    if finished is None:
+        return problem(
+            503, "interrupted", f"The answer goes on. Read it at /api/interactions/{interaction.pk}/."
+        )
+    return JsonResponse(chat_output(finished))
+
+
+@api_view("GET")
+async def stream_interaction(request: HttpRequest, interaction_id: UUID) -> HttpResponseBase:
+    """GET /api/interactions/<uuid>/stream/: follow an answer from Last-Event-ID on."""
+    process = _process()
+    await in_thread(get_interaction, request.user, interaction_id)
+    return await event_stream(_events(process, interaction_id, last_event_id(request) or 0))
+
+
+def _process() -> ChatProcess:
+    process = current()
+    if process is None or process.draining.is_set():
+        raise NotNow
+    return process
+
+
+def _ask(request: HttpRequest) -> tuple[Interaction, bool]:
+    serializer = ChatInput(data=read_json(request))
+    serializer.is_valid(raise_exception=True)
+    given: dict[str, Any] = serializer.validated_data
+    owner: User = request.user  # type: ignore[assignment]  # authenticated by api_view
+    session_id = given.get("session_id")
+    interaction = conversation.ask(
+        owner=owner,
+        session=get_session(owner, session_id) if session_id else None,
+        query=given["message"],
+        parameters=given.get("parameters"),
+        idempotency_key=request.headers.get("Idempotency-Key", "")[:KEY_MAX_LENGTH] or None,
+    )
+    return interaction, given["stream"]
+
+
+async def _finished(process: ChatProcess, interaction_id: UUID) -> Interaction | None:
+    async with aclosing(follow(process, interaction_id)) as updates:
+        async for update in updates:
+            if update.finished is not None:
+                return update.finished
+    return None
+
+
+async def _events(
+    process: ChatProcess, interaction_id: UUID, offset: int, *, opening: Interaction | None = None
+) -> AsyncGenerator[bytes]:
+    """`status` when it changes, `delta` for text, `done` last. `id:` is the offset after the text."""
+    told = ""
+    if opening is not None:
+        told = opening.status
+        yield event("status", _json(_status(interaction_id, told, "", opening.session_id)))
+    async with aclosing(follow(process, interaction_id, offset=offset)) as updates:
+        async for update in updates:
+            if update.finished is None and _state(update) != told:
+                told = _state(update)
+                yield event("status", _json(_status(interaction_id, update.status, update.waiting_for)))
+            if update.text:
+                end = update.offset + len(update.text)
+                yield event("delta", _json({"text": update.text, "offset": update.offset}), id_=end)
+            elif update.finished is None:
+                yield comment()
+            if update.finished is not None:
+                yield event("done", _json(InteractionOutput(update.finished).data))
+
+
+def _state(update: Update) -> str:
+    return f"{update.status} {update.waiting_for}".strip()
+
+
+def _status(
+    interaction_id: UUID, status: str, waiting_for: str, session_id: UUID | None = None
+) -> dict[str, Any]:
+    told: dict[str, Any] = {"status": Status(status).value, "interaction_id": str(interaction_id)}
+    if session_id:
+        told["session_id"] = str(session_id)
+    if waiting_for:
+        told["waiting_for"] = waiting_for
+    return told
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, cls=JSONEncoder, ensure_ascii=False)

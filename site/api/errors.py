@@ -1,0 +1,67 @@
+"""Errors of the API: `application/problem+json` (RFC 9457) with a stable `code` and, for fields, `errors`."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from django.http import Http404, HttpResponse, JsonResponse
+from rest_framework import exceptions
+from rest_framework.response import Response
+from rest_framework.views import exception_handler
+
+ADVICE = {
+    "not_authenticated": "Send an access token: `Authorization: Bearer <token>`, from POST /api/token/.",
+    "token_not_valid": "Get a new access token from POST /api/token/refresh/, or log in again at POST /api/token/.",
+    "not_found": "There is nothing here. Check the address and the id.",
+    "method_not_allowed": "This address does not take this method.",
+    "unsupported_media_type": "Send JSON, with `Content-Type: application/json`.",
+}
+
+
+def body(status: int, code: str, detail: str, errors: Any = None) -> dict[str, Any]:
+    """The JSON of an error. `errors`: messages by field name."""
+    problem_body = {"title": HTTPStatus(status).phrase, "status": status, "code": code, "detail": detail}
+    return problem_body if errors is None else {**problem_body, "errors": errors}
+
+
+def problem(status: int, code: str, detail: str, errors: Any = None) -> HttpResponse:
+    """The response of a plain Django view."""
+    return JsonResponse(
+        body(status, code, detail, errors), status=status, content_type="application/problem+json"
+    )
+
+
+def of_exception(error: Exception) -> tuple[int, dict[str, Any]] | None:
+    """Status and JSON for the exceptions that stand for an answer; None for all others, which are bugs."""
+    if isinstance(error, Http404):
+        return 404, body(404, "not_found", ADVICE["not_found"])
+    if isinstance(error, exceptions.ValidationError):
+        return 400, body(400, "invalid", "Some fields cannot be used; `errors` says why.", error.detail)
+    if isinstance(error, exceptions.APIException):
+        code = _code(error)
+        return error.status_code, body(error.status_code, code, ADVICE.get(code) or _text(error))
+    return None
+
+
+def _code(error: exceptions.APIException) -> str:
+    codes = error.get_codes()
+    if isinstance(codes, dict):  # simplejwt: {"detail": …, "code": …, "messages": …}
+        codes = codes.get("code") or codes.get("detail") or error.default_code
+    return str(codes)
+
+
+def _text(error: exceptions.APIException) -> str:
+    detail = error.detail
+    return str(detail.get("detail", detail)) if isinstance(detail, dict) else str(detail)
+
+
+def handle(error: Exception, context: dict[str, Any]) -> Response | None:
+    """DRF's exception handler."""
+    response = exception_handler(error, context)
+    found = of_exception(error)
+    if response is None or found is None:
+        return response
+    response.status_code, response.data = found
+    response.content_type = "application/problem+json"
+    return response

@@ -1,0 +1,32 @@
+"""Owner-checked look-ups. Pages and API find sessions and interactions through these and nowhere else, so a
+stranger's id and an id that does not exist give the same answer: 404."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from accounts.models import User
+from chat.models import ChatSession, Interaction
+from django.contrib.auth.models import AnonymousUser
+from django.db.models import QuerySet
+from django.shortcuts import get_object_or_404
+
+
+def sessions_of(user: User | AnonymousUser) -> QuerySet[ChatSession]:
+    """The user's sessions, the one used last first."""
+    return ChatSession.objects.filter(owner_id=user.pk)
+
+
+def interactions_of(user: User | AnonymousUser) -> QuerySet[Interaction]:
+    """The user's interactions in all sessions, newest first."""
+    return Interaction.objects.filter(session__owner_id=user.pk)
+
+
+def get_session(user: User | AnonymousUser, session_id: UUID) -> ChatSession:
+    """Raises Http404 unless the session exists and is the user's."""
+    return get_object_or_404(sessions_of(user), pk=session_id)
+
+
+def get_interaction(user: User | AnonymousUser, interaction_id: UUID) -> Interaction:
+    """The interaction, its session loaded with it. Raises Http404 unless it exists and is the user's."""
+    return get_object_or_404(interactions_of(user).select_related("session"), pk=interaction_id)

@@ -1,0 +1,45 @@
+"""The database from the event loop: short calls in a few threads of their own, the connection given back after each."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import ParamSpec, TypeVar
+
+from django.db import InterfaceError, OperationalError, connection
+
+logger = logging.getLogger(__name__)
+
+RETRY_S = 0.5
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+# Few: every call is one short transaction, and all running answers share the checkpoint's.
+_threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="database")
+
+
+async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run a short database function without blocking the event loop, and without keeping a connection after it."""
+    call = partial(_call_and_release, function, *args, **kwargs)
+    return await asyncio.get_running_loop().run_in_executor(_threads, call)
+
+
+def _call_and_release(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    try:
+        return function(*args, **kwargs)
+    finally:
+        connection.close()
+
+
+async def in_thread_patiently(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """The same, waiting for as long as the database is away: for work that belongs to no request."""
+    while True:
+        try:
+            return await in_thread(function, *args, **kwargs)
+        except (OperationalError, InterfaceError) as error:
+            logger.warning("the database is away, trying again: %s", error)
+            await asyncio.sleep(RETRY_S)

@@ -1,0 +1,81 @@
+"""The text and state of one answer as this process knows it, and the means to wait for more. In memory only.
+
+One writer (the run that makes the answer, or the reader of the chunk log), any number of followers. All on the
+event loop's thread, so nothing here needs a lock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from uuid import UUID
+
+from chat.models import Interaction, Status
+
+
+class Feed:
+    """An answer in progress.
+
+    Attributes:
+        text: all of the answer so far.
+        status: queued or generating, until `finished` is set.
+        waiting_for: why it is still queued: "" (its turn is next), "unreachable", "overloaded", "unavailable", "turn".
+        finished: the saved interaction, once the answer has ended.
+        closed: this feed goes no further; if `finished` is None, somebody else has the answer now, or
+        gone: the interaction was deleted.
+    """
+
+    def __init__(self, interaction_id: UUID, *, text: str = "") -> None:
+        self.interaction_id = interaction_id
+        self.text = text
+        self.status: str = Status.GENERATING if text else Status.QUEUED
+        self.waiting_for = ""
+        self.finished: Interaction | None = None
+        self.closed = False
+        self.gone = False
+        self.version = 0
+        self._waiters: set[asyncio.Future[None]] = set()
+
+    def append(self, text: str) -> None:
+        """Add a piece of text."""
+        self.text += text
+        self.status = Status.GENERATING
+        self.waiting_for = ""
+        self._publish()
+
+    def set_status(self, status: str, *, waiting_for: str = "") -> None:
+        if (status, waiting_for) != (self.status, self.waiting_for):
+            self.status, self.waiting_for = status, waiting_for
+            self._publish()
+
+    def finish(self, interaction: Interaction) -> None:
+        """The answer has ended and is saved."""
+        self.text = interaction.final_response_text
+        self.status = interaction.status
+        self.finished = interaction
+        self.close()
+
+    def close(self) -> None:
+        self.closed = True
+        self._publish()
+
+    def _publish(self) -> None:
+        self.version += 1
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+        self._waiters.clear()
+
+    async def changed(self, seen: int, *, timeout_s: float) -> bool:
+        """Wait until the version is no longer `seen`; False if `timeout_s` seconds pass first."""
+        if self.version != seen:
+            return True
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiters.add(waiter)
+        try:
+            async with asyncio.timeout(timeout_s):
+                await waiter
+        except TimeoutError:
+            return False
+        finally:
+            self._waiters.discard(waiter)
+        return True

@@ -1,0 +1,155 @@
+"""What is kept: sessions, their interactions (a tree), and the log of answers still being written."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import uuid_utils.compat
+from django.conf import settings
+from django.db import models
+from django.urls import reverse
+
+TITLE_MAX_LENGTH = 200
+QUERY_MAX_LENGTH = 200_000
+
+
+def uuid7() -> UUID:
+    """A new time-ordered UUID: rows made later sort later, so indexes grow at their end."""
+    return uuid_utils.compat.uuid7()
+
+
+class ChatSession(models.Model):
+    """A conversation, owned by one user."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="chat_sessions"
+    )
+    title = models.CharField(max_length=TITLE_MAX_LENGTH, blank=True)
+    system_prompt = models.TextField(blank=True)
+    parameters: models.JSONField[dict[str, Any]] = models.JSONField(default=dict, blank=True)
+    pinned = models.BooleanField(default=False)
+    archived = models.BooleanField(default=False)
+    created = models.DateTimeField(auto_now_add=True)
+    updated = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-updated", "-id"]
+        indexes = [models.Index(fields=["owner", "-updated", "-id"], name="chatsession_owner_updated")]
+
+    def __str__(self) -> str:
+        return self.title or f"Session {self.id}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("session", args=[self.id])
+
+
+class Status(models.TextChoices):
+    """The life of an answer: queued → generating → complete, stopped or failed."""
+
+    QUEUED = "queued"
+    GENERATING = "generating"
+    COMPLETE = "complete"
+    STOPPED = "stopped"
+    FAILED = "failed"
+
+
+UNFINISHED = (Status.QUEUED, Status.GENERATING)
+
+
+class Interaction(models.Model):
+    """One question and its answer.
+
+    `parent` is the interaction that this one follows. Siblings share it: with the same query they are
+    variants (regenerate), with another they are branches (edit). Rows are only ever added, so two tabs
+    cannot overwrite each other's work.
+
+    A row that is not finished belongs to whoever holds its lease: the process named in `lease_owner`, until
+    `lease_expires_at` by the database's clock. Only the holder writes the answer.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    session = models.ForeignKey(ChatSession, on_delete=models.CASCADE, related_name="interactions")
+    parent = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="children"
+    )
+    query_text = models.TextField()
+    parameters: models.JSONField[dict[str, Any]] = models.JSONField(default=dict, blank=True)
+    status = models.CharField(max_length=12, choices=Status.choices, default=Status.QUEUED)
+    final_response_text = models.TextField(blank=True)
+    error_code = models.CharField(max_length=40, blank=True)
+    error_message = models.TextField(blank=True)
+    finish_reason = models.CharField(max_length=40, blank=True)
+    model_id = models.CharField(max_length=300, blank=True)
+    seed = models.PositiveBigIntegerField(null=True, blank=True)
+    prompt_tokens = models.PositiveIntegerField(null=True, blank=True)
+    generated_tokens = models.PositiveIntegerField(null=True, blank=True)
+    first_token_ms = models.PositiveIntegerField(null=True, blank=True)
+    duration_ms = models.PositiveIntegerField(null=True, blank=True)
+    dropped_turns = models.PositiveIntegerField(default=0)
+    idempotency_key = models.CharField(max_length=200, null=True, blank=True)  # noqa: DJ001 - NULLs do not clash
+    rating = models.SmallIntegerField(null=True, blank=True)
+    lease_owner = models.CharField(max_length=200, blank=True)
+    lease_expires_at = models.DateTimeField(null=True, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    stop_requested = models.BooleanField(default=False)
+    created = models.DateTimeField(auto_now_add=True)
+    finished = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-created", "-id"]
+        indexes = [
+            models.Index(fields=["session", "-created", "-id"], name="interaction_session_created"),
+            # For taking over what a lost process left. On `created`, not on the lease: renewing a lease
+            # four times a second must not touch an index.
+            models.Index(
+                fields=["created"],
+                condition=models.Q(status__in=["queued", "generating"]),
+                name="interaction_unfinished",
+            ),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["session", "idempotency_key"], name="interaction_idempotency_key"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(status__in=Status.values), name="interaction_status_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.query_text[:60]} ({self.status})"
+
+    @property
+    def is_finished(self) -> bool:
+        return self.status not in UNFINISHED
+
+    @property
+    def tokens_per_second(self) -> float | None:
+        """Generated tokens per second of generating: after the first token, so without the wait for it."""
+        if not self.generated_tokens or self.duration_ms is None or self.first_token_ms is None:
+            return None
+        seconds = (self.duration_ms - self.first_token_ms) / 1000
+        return (self.generated_tokens - 1) / seconds if self.generated_tokens > 1 and seconds > 0 else None
+
+
+class ResponseChunk(models.Model):
+    """A piece of an answer that is still being written: the append-only log that recovery and followers read.
+
+    `offset` counts characters (Unicode code points) from the answer's start. The rows go in the transaction
+    that writes `final_response_text`.
+    """
+
+    interaction = models.ForeignKey(Interaction, on_delete=models.CASCADE, related_name="chunks")
+    offset = models.PositiveIntegerField()
+    text = models.TextField()
+
+    class Meta:
+        ordering = ["offset"]
+        constraints = [
+            models.UniqueConstraint(fields=["interaction", "offset"], name="responsechunk_offset")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.interaction_id} @ {self.offset}"

@@ -1,0 +1,42 @@
+"""The generation parameters that a person or program may set, with their limits, checked in one place."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+# What an answer is made with where nobody chose otherwise.
+DEFAULTS: dict[str, Any] = {"max_tokens": 1024, "temperature": 0.7, "top_p": 0.95}
+
+
+class ParameterError(ValueError):
+    """A parameter that cannot be used; the text names it and says what to do."""
+
+
+class Parameters(BaseModel):
+    """None means: the server's default. Limits are TGI's, so that nothing accepted here is refused there."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    max_tokens: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    frequency_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
+    stop: Annotated[list[Annotated[str, StringConstraints(min_length=1, max_length=200)]], Field(max_length=4)] | None = None
+    # TGI takes 64 bits without a sign; Postgres keeps 63.
+    seed: Annotated[int, Field(ge=0, lt=2**63)] | None = None
+
+
+def checked(values: Any) -> dict[str, Any]:
+    """The parameters that are set, checked.
+
+    Raises:
+        ParameterError: one of them is unknown or out of its limits.
+    """
+    try:
+        return Parameters.model_validate(values or {}).model_dump(exclude_none=True)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"]) or "parameters"
+        raise ParameterError(f"{name}: {first['msg'].replace('Input should', 'should')}") from None

@@ -1,0 +1,132 @@
+"""What one web process runs besides serving requests: its answers, the checkpoint writer, the log reader, and the
+look-out for answers that a lost process left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import random
+import secrets
+import socket
+from uuid import UUID
+
+from chat import leases
+from chat.checkpoint import CheckpointWriter
+from chat.database import in_thread
+from chat.follow import LogReader, follow
+from chat.runs import Run
+from django.db import Error as DatabaseError
+from inference.client import InferenceClient
+
+logger = logging.getLogger(__name__)
+
+LOOK_OUT_S = 1.0
+MOST_TAKEN_AT_ONCE = 50
+ENDING_GRACE_S = 1.0
+
+
+class ChatProcess:
+    """The answers of this process. Made, started and stopped on the event loop that serves the requests."""
+
+    def __init__(self, client: InferenceClient, *, retry_for_s: float) -> None:
+        self.client = client
+        self.owner = f"{socket.gethostname()[:100]}:{os.getpid()}:{secrets.token_hex(4)}"
+        self.writer = CheckpointWriter(self.owner)
+        self.log_reader = LogReader()
+        self.runs: dict[UUID, Run] = {}
+        self.draining = asyncio.Event()
+        self._retry_for_s = retry_for_s
+        self._loop = asyncio.get_running_loop()
+        self._looking_out: asyncio.Task[None] | None = None
+        self._run_tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        self.writer.start()
+        self._looking_out = asyncio.create_task(self._look_out(), name="look-out")
+
+    def drain(self) -> None:
+        """Followers end now; their clients come back, to another process or to this one's successor."""
+        self.draining.set()
+        self.log_reader.close()
+        for run in self.runs.values():
+            run.feed.close()
+
+    async def stop(self) -> None:
+        """Checkpoint all answers and hand them over: the leases are free when this returns."""
+        self.drain()
+        if self._looking_out is not None:
+            self._looking_out.cancel()
+        try:
+            await self.writer.close()
+        except (DatabaseError, OSError):
+            logger.exception("the last checkpoint failed; answers go on from the one before")
+        for run in self.runs.values():
+            run.lose()
+        if self._run_tasks:
+            await asyncio.wait(set(self._run_tasks), timeout=ENDING_GRACE_S)
+        try:
+            await in_thread(leases.release, owner=self.owner)
+        except (DatabaseError, OSError):
+            logger.exception("the leases could not be given back; they expire in %s s", leases.LEASE_S)
+        await self.client.close()
+
+    def begin(self, interaction_id: UUID) -> None:
+        """Start answering an interaction whose lease this process holds. May be called from any thread."""
+        self._loop.call_soon_threadsafe(self._begin, interaction_id)
+
+    def stop_run(self, interaction_id: UUID) -> None:
+        """Stop an answer at once if it runs here. May be called from any thread."""
+        self._loop.call_soon_threadsafe(self._stop_run, interaction_id)
+
+    def _begin(self, interaction_id: UUID) -> None:
+        if self.draining.is_set() or interaction_id in self.runs:
+            return
+        run = Run(
+            interaction_id,
+            client=self.client,
+            writer=self.writer,
+            retry_for_s=self._retry_for_s,
+            until_finished=self._until_finished,
+        )
+        self.runs[interaction_id] = run
+        task = run.start()
+        self._run_tasks.add(task)
+        task.add_done_callback(lambda done: self._forget(interaction_id, done))
+
+    def _forget(self, interaction_id: UUID, task: asyncio.Task[None]) -> None:
+        self.runs.pop(interaction_id, None)
+        self._run_tasks.discard(task)
+
+    def _stop_run(self, interaction_id: UUID) -> None:
+        if run := self.runs.get(interaction_id):
+            run.stop()
+
+    async def _until_finished(self, interaction_id: UUID) -> None:
+        async for _ in follow(self, interaction_id):
+            pass
+
+    async def _look_out(self) -> None:
+        """Take over, every second or so, what nobody holds."""
+        while True:
+            try:
+                for interaction_id in await in_thread(
+                    leases.take_over, owner=self.owner, limit=MOST_TAKEN_AT_ONCE
+                ):
+                    self._begin(interaction_id)
+            except (DatabaseError, OSError) as error:
+                logger.warning("look-out: the database is away, trying again: %s", error)
+            await asyncio.sleep(LOOK_OUT_S * random.uniform(0.7, 1.3))  # noqa: S311 - jitter, not a secret
+
+
+_current: ChatProcess | None = None
+
+
+def current() -> ChatProcess | None:
+    """This process's answers; None where no web server runs (a management command, a plain test)."""
+    return _current
+
+
+def set_current(process: ChatProcess | None) -> None:
+    global _current  # noqa: PLW0603 - one web server in a process, set once by its start-up
+    _current = process

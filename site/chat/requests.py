@@ -1,0 +1,57 @@
+"""What all chat views share: who is asking, and answers for HTMX and for plain requests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
+
+from accounts.models import User
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django_htmx.http import reswap, retarget
+from django_htmx.middleware import HtmxDetails
+
+P = ParamSpec("P")
+
+
+class HtmxRequest(HttpRequest):
+    """A request that went through django-htmx's middleware, by somebody logged in."""
+
+    htmx: HtmxDetails
+    user: User
+
+
+class SeeOther(HttpResponseRedirect):
+    """303: the answer to a form is a page of its own, fetched with GET."""
+
+    status_code = 303
+
+
+def login_needed(
+    view: Callable[Concatenate[HtmxRequest, P], HttpResponse],
+) -> Callable[Concatenate[HtmxRequest, P], HttpResponse]:
+    """Send a visitor to the log-in page; tell a page whose log-in has ended so in place, so that what was typed stays."""
+
+    @wraps(view)
+    def checked(request: HtmxRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        if request.user.is_authenticated:
+            return view(request, *args, **kwargs)
+        if request.htmx:
+            return notice(
+                request,
+                401,
+                "You are logged out",
+                "Log in again in another tab, then send this again: what you wrote is still here.",
+            )
+        return redirect_to_login(request.get_full_path())
+
+    return checked
+
+
+def notice(request: HttpRequest, status: int, title: str, advice: str) -> HttpResponse:
+    """An error told in place, above the composer."""
+    context: dict[str, Any] = {"error": {"title": title, "advice": advice}}
+    response = render(request, "_fragments/notice.html", context, status=status)
+    return reswap(retarget(response, "#notice"), "innerHTML")

@@ -1,0 +1,50 @@
+"""Server-sent events: https://html.spec.whatwg.org/multipage/server-sent-events.html"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+
+from asgiref.sync import sync_to_async
+from django.db import connection
+from django.http import HttpRequest, StreamingHttpResponse
+
+# Milliseconds until a client that was cut off comes back.
+RETRY_MS = 1000
+
+
+def event(name: str, data: str, *, id_: int | None = None) -> bytes:
+    """One event. Every kind of line end that the format knows is kept inside `data`, as a line feed."""
+    head = f"event: {name}\n" if id_ is None else f"event: {name}\nid: {id_}\n"
+    lines = data.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return (head + "".join(f"data: {line}\n" for line in lines) + "\n").encode()
+
+
+def comment() -> bytes:
+    """Nothing, sent so that proxies keep the connection open."""
+    return b":\n\n"
+
+
+def last_event_id(request: HttpRequest) -> int | None:
+    """The offset that a client comes back with; None if it has none, or one that is not ours."""
+    value = request.headers.get("Last-Event-ID", "")
+    return int(value) if value.isascii() and value.isdigit() and len(value) < 10 else None
+
+
+async def event_stream(events: AsyncGenerator[bytes]) -> StreamingHttpResponse:
+    """The response. The request's database connection is given back first: a stream may last for minutes."""
+    # Looked up inside the call: connections belong to threads.
+    await sync_to_async(lambda: connection.close())()
+    return StreamingHttpResponse(
+        _with_retry(events),
+        content_type="text/event-stream",
+        headers={"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"},
+    )
+
+
+async def _with_retry(events: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+    yield f"retry: {RETRY_MS}\n\n".encode()
+    try:
+        async for item in events:
+            yield item
+    finally:
+        await events.aclose()

@@ -1,0 +1,89 @@
+"""Answers as server-sent events for the browser: finished blocks of HTML, the live tail, the finished message."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from uuid import UUID
+
+from chat import presentation
+from chat.access import get_interaction
+from chat.database import in_thread
+from chat.follow import Update, follow
+from chat.markdown import AnswerStream
+from chat.models import Interaction
+from chat.process import ChatProcess, current
+from chat.sse import comment, event, event_stream, last_event_id
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.middleware.csrf import get_token
+from django.template.loader import render_to_string
+from django.views.decorators.http import require_GET
+
+# At most 20 updates a second: more cannot be read, and each costs the browser a layout.
+LEAST_GAP_S = 0.05
+
+
+@require_GET
+async def stream(request: HttpRequest, interaction_id: UUID) -> HttpResponseBase:
+    """Follow one answer: `block` and `tail` events, last `done`. `id:` is where the last block ends, in characters
+    of the answer; a client that comes back with it (or with `?from=`) is sent what follows."""
+    user = await request.auser()
+    if not user.is_authenticated:
+        return HttpResponse("Log in first.", status=401, content_type="text/plain")
+    process = current()
+    if process is None or process.draining.is_set():
+        return HttpResponse("Come back in a moment.", status=503, content_type="text/plain")
+    await in_thread(get_interaction, user, interaction_id)
+    start = last_event_id(request)
+    if start is None:
+        start = _offset(request.GET.get("from", ""))
+    return await event_stream(_events(process, get_token(request), interaction_id, start))
+
+
+def _offset(value: str) -> int:
+    return int(value) if value.isascii() and value.isdigit() and len(value) < 10 else 0
+
+
+async def _events(
+    process: ChatProcess, csrf_token: str, interaction_id: UUID, start: int
+) -> AsyncGenerator[bytes]:
+    answer = AnswerEvents(interaction_id, csrf_token=csrf_token, start=start)
+    async with aclosing(follow(process, interaction_id)) as updates:
+        async for update in updates:
+            for item in answer.of(update):
+                yield item
+            if update.finished is None:
+                await asyncio.sleep(LEAST_GAP_S)
+
+
+class AnswerEvents:
+    """Updates of one answer as events. The tail is sent only where it has changed."""
+
+    def __init__(self, interaction_id: UUID, *, csrf_token: str, start: int) -> None:
+        self._blocks = AnswerStream(prefix=presentation.id_prefix(interaction_id), start=start)
+        self._csrf_token = csrf_token
+        self._tail: str | None = None
+
+    def of(self, update: Update) -> list[bytes]:
+        """The events of one update, or a comment that keeps the connection open."""
+        blocks = self._blocks.feed(update.text)
+        if update.finished is not None:
+            blocks += self._blocks.finish()
+        events = [event("block", block.html, id_=block.end) for block in blocks if block.html]
+        if update.finished is not None:
+            return [*events, event("done", self._message(update.finished))]
+        tail = self._blocks.tail_html() or self._waiting(update)
+        if tail != self._tail:
+            self._tail = tail
+            events.append(event("tail", tail))
+        return events or [comment()]
+
+    def _waiting(self, update: Update) -> str:
+        context = {"waiting_for": update.waiting_for, "begun": self._blocks.length > 0}
+        return render_to_string("_fragments/waiting.html", context)
+
+    def _message(self, interaction: Interaction) -> str:
+        # Without the request: its context processors would look up the user, and this is the event loop.
+        context = {"turn": presentation.finished_turn(interaction), "csrf_token": self._csrf_token}
+        return render_to_string("_fragments/answer.html", context)

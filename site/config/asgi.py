@@ -1,0 +1,52 @@
+"""The ASGI application: Django, and around it the life of what a web process runs beside requests."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+from django.core.asgi import get_asgi_application  # noqa: E402 - the settings come first
+
+django_application = get_asgi_application()
+
+from chat.process import ChatProcess, current, set_current  # noqa: E402 - models need Django set up
+from django.conf import settings  # noqa: E402
+from inference.client import InferenceClient, Timeouts  # noqa: E402
+
+
+async def application(scope, receive, send):  # type: ignore[no-untyped-def]  # ASGI's own dicts and callables
+    """Requests go to Django; the server's start and stop are ours."""
+    if scope["type"] == "lifespan":
+        await _lifespan(receive, send)
+    else:
+        await django_application(scope, receive, send)
+
+
+async def _lifespan(receive, send):  # type: ignore[no-untyped-def]
+    await receive()
+    process = _chat_process()
+    await process.start()
+    set_current(process)
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    await process.stop()
+    set_current(None)
+    await send({"type": "lifespan.shutdown.complete"})
+
+
+def _chat_process() -> ChatProcess:
+    env = settings.ENV
+    timeouts = Timeouts(
+        connect=env.tgi_connect_timeout, first_token=env.tgi_first_token_timeout, token=env.tgi_token_timeout
+    )
+    # Without TGI_URL there is the address at which `make run` starts the local server.
+    url = env.tgi_url or f"http://127.0.0.1:{env.tgi_port}"
+    client = InferenceClient(url, api_key=env.tgi_api_key, timeouts=timeouts)
+    return ChatProcess(client, retry_for_s=env.tgi_retry_for)
+
+
+def drain() -> None:
+    """The server was told to stop: end the streams, so that it need not wait for them."""
+    if process := current():
+        process.drain()

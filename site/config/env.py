@@ -1,0 +1,104 @@
+"""The environment, read in one place: by the site's settings and by the launcher.
+
+No Django in here: the launcher reads the environment before there is a site to set up.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+class EnvError(Exception):
+    """One or more variables have a value that cannot be used: one line each, naming the variable."""
+
+
+def _http_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("must be a URL such as http://127.0.0.1:8001")
+    return value.rstrip("/")
+
+
+def _postgres_url(value: str) -> str:
+    if urlsplit(value).scheme not in {"postgres", "postgresql"}:
+        raise ValueError("must be a URL such as postgresql://user:password@host:5432/parley (Postgres only)")
+    return value
+
+
+def _split_on_commas(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+def _absolute(path: Path) -> Path:
+    return path.expanduser().resolve()
+
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
+PostgresUrl = Annotated[str, AfterValidator(_postgres_url)]
+AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
+CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_on_commas)]
+
+
+class Env(BaseSettings):
+    """What an operator may set; the README's table says what each variable does.
+
+    An empty value counts as unset, so that a compose file may pass every variable on.
+    """
+
+    model_config = SettingsConfigDict(env_ignore_empty=True, frozen=True, extra="ignore")
+
+    host: str = "127.0.0.1"
+    port: Port = 8000
+    data_dir: AbsolutePath = REPOSITORY / ".data"
+    database_url: PostgresUrl | None = None
+    tgi_url: HttpUrl | None = None
+    tgi_port: Port = 8001
+    tgi_api_key: str | None = None
+    model_id: str | None = None
+    hf_token: str | None = None
+    secret_key: str | None = None
+    secret_key_file: AbsolutePath | None = None
+    allowed_hosts: CommaSeparated = ()
+    signup: Literal["open", "closed"] = "open"
+    web_processes: Annotated[int, Field(ge=1, le=64)] = 1
+    https: bool = False
+    database_pool: Annotated[int, Field(ge=2, le=1000)] = 16
+    # Seconds. Connecting; until the first token of an answer (it may wait in the server's queue); between two tokens;
+    # and for how long a server that is away or overloaded is tried again before the answer fails.
+    tgi_connect_timeout: Annotated[float, Field(gt=0, le=600)] = 5
+    tgi_first_token_timeout: Annotated[float, Field(gt=0, le=3600)] = 120
+    tgi_token_timeout: Annotated[float, Field(gt=0, le=3600)] = 60
+    tgi_retry_for: Annotated[float, Field(ge=0, le=3600)] = 10
+
+    @property
+    def local_hosts(self) -> tuple[str, ...]:
+        """HOST itself as a host name to answer to, unless it means every interface."""
+        return () if self.host in {"0.0.0.0", "::", ""} else (self.host,)  # noqa: S104 - compared, not bound
+
+
+def read_env() -> Env:
+    """Read and check the process's environment.
+
+    Raises:
+        EnvError: at least one variable cannot be used; its text has one line per variable and shows no
+            value, since some of them are secrets.
+    """
+    try:
+        return Env()
+    except ValidationError as error:
+        lines = [f"{str(item['loc'][0]).upper()}: {_say(item['msg'])}" for item in error.errors()]
+        raise EnvError("\n".join(lines)) from None
+
+
+def _say(message: str) -> str:
+    return message.removeprefix("Value error, ").replace("Input should be", "must be")

@@ -1,0 +1,78 @@
+"""Pages for errors: each says what happened and what to do next. The API's errors are JSON."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from dataclasses import dataclass
+
+from api.errors import problem
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+logger = logging.getLogger(__name__)
+
+RETRY_AFTER_S = 5
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorPage:
+    """What the reader is told. `code` is for programs."""
+
+    status: int
+    code: str
+    title: str
+    advice: str
+
+
+BAD_REQUEST = ErrorPage(400, "bad_request", "This request cannot be read", "Go back, reload the page and try again.")
+FORBIDDEN = ErrorPage(403, "forbidden", "You may not do this", "Log in with an account that may, or go back.")
+CSRF = ErrorPage(
+    403, "csrf_failed", "This form has expired", "Go back, reload the page and send it again. Cookies must be allowed."
+)
+NOT_FOUND = ErrorPage(
+    404, "not_found", "There is nothing here", "It may have been deleted, or the address is not quite right."
+)
+SERVER_ERROR = ErrorPage(
+    500, "server_error", "Something went wrong on our side", "Nothing you wrote is lost. Try again in a moment."
+)
+DATABASE_AWAY = ErrorPage(
+    503, "database_away", "Parley is away for a moment", "The database cannot be reached. Try again in a few seconds."
+)
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return _answer(request, BAD_REQUEST)
+
+
+def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return _answer(request, FORBIDDEN)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    return _answer(request, CSRF)
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return _answer(request, NOT_FOUND)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """The last resort. A database that is away is not a bug: it says 503, and when to come back."""
+    if isinstance(sys.exc_info()[1], (OperationalError, InterfaceError)):
+        response = _answer(request, DATABASE_AWAY)
+        response["Retry-After"] = str(RETRY_AFTER_S)
+        return response
+    return _answer(request, SERVER_ERROR)
+
+
+def _answer(request: HttpRequest, page: ErrorPage) -> HttpResponse:
+    if request.path.startswith(("/api/", "/v1/")):
+        return problem(page.status, page.code, f"{page.title}. {page.advice}")
+    if request.headers.get("HX-Request") == "true":
+        response = render(request, "_fragments/notice.html", {"error": page}, status=page.status)
+        response["HX-Retarget"] = "#notice"
+        response["HX-Reswap"] = "innerHTML"
+        return response
+    return render(request, "error.html", {"error": page}, status=page.status)

@@ -1,0 +1,54 @@
+"""One web process: `python -m config.server [--fd N]`. SIGTERM or SIGINT hands its answers over and ends it."""
+
+from __future__ import annotations
+
+import argparse
+import socket
+import sys
+from types import FrameType
+
+import uvicorn
+from config.env import EnvError, read_env
+from django.core.exceptions import ImproperlyConfigured
+
+# Streams end at once when told to; what is left is short requests.
+SHUTDOWN_GRACE_S = 3
+
+
+class Server(uvicorn.Server):
+    """Uvicorn waits for open responses before it tells the application to stop. Ours include streams that would go on
+    for minutes, so the application hears of the signal first."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        from config.asgi import drain
+
+        drain()
+        super().handle_exit(sig, frame)
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--fd", type=int, help="serve on this inherited listening socket")
+    options = arguments.parse_args()
+    try:
+        env = read_env()
+        config = uvicorn.Config(
+            "config.asgi:application",
+            host=env.host,
+            port=env.port,
+            lifespan="on",
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=SHUTDOWN_GRACE_S,
+        )
+        config.load()
+    except (EnvError, ImproperlyConfigured) as error:
+        sys.exit(str(error))
+    sockets = [socket.socket(fileno=options.fd)] if options.fd is not None else None
+    Server(config).run(sockets=sockets)
+
+
+if __name__ == "__main__":
+    main()

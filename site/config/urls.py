@@ -1,0 +1,17 @@
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import include, path
+
+handler400 = "config.errors.bad_request"
+handler403 = "config.errors.permission_denied"
+handler404 = "config.errors.not_found"
+handler500 = "config.errors.server_error"
+
+urlpatterns = [
+    path("", include("chat.urls")),
+    path("", include("ops.urls")),
+    path("accounts/", include("accounts.urls")),
+    path("api/", include("api.urls")),
+    path("admin/", admin.site.urls),
+]
