@@ -1,0 +1,33 @@
+"""The site's settings for tests: the same, on a throw-away database cluster and data folder."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+
+sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
+from launcher.postgres import temporary_cluster  # noqa: E402 - found through the line above
+
+_until_exit = ExitStack()
+atexit.register(_until_exit.close)
+
+# What the developer's shell may hold must not reach the tests.
+for name in ("SECRET_KEY_FILE", "TGI_URL", "TGI_API_KEY", "MODEL_ID", "ALLOWED_HOSTS", "SIGNUP", "HOST", "PORT"):
+    os.environ.pop(name, None)
+os.environ["SECRET_KEY"] = "for tests only, " * 4
+os.environ["DATA_DIR"] = _until_exit.enter_context(tempfile.TemporaryDirectory(prefix="parley-tests-"))
+os.environ["DATABASE_URL"] = _until_exit.enter_context(temporary_cluster())
+
+from config.settings import *  # noqa: E402, F403 - the environment comes first
+
+# Hashed names need `collectstatic`, which the tests of the whole stack go through.
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+# Strong hashing is Django's to test; here it would only cost time.
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
