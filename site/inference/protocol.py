@@ -1,7 +1,7 @@
 """The shapes of the Messages API that Parley sends and reads, and a pure parser of its event stream.
 
 The token path is the hottest code there is, so it decodes straight into msgspec structs: one token costs about
-2 µs, where building huggingface_hub's dataclasses costs about 30 µs (`bench/parsers.py` prints both).
+2 µs, where building huggingface_hub's dataclasses costs about 50 µs (`bench/parsers.py` prints both).
 """
 
 from __future__ import annotations
