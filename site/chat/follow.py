@@ -42,9 +42,7 @@ class Update:
     finished: Interaction | None
 
 
-async def follow(
-    process: ChatProcess, interaction_id: UUID, *, offset: int = 0
-) -> AsyncGenerator[Update]:
+async def follow(process: ChatProcess, interaction_id: UUID, *, offset: int = 0) -> AsyncGenerator[Update]:
     """Yield an update for everything that is new from `offset` characters on, until the answer has ended.
 
     An update holds all that came while its reader was busy, so a slow reader costs no memory. The generator ends
@@ -60,10 +58,11 @@ async def follow(
                 if changed and feed.closed and feed.finished is None:
                     break  # somebody else has the answer now, or it is gone
                 seen = feed.version
-                text = feed.text[offset:]
-                yield Update(offset, text, feed.status, feed.waiting_for, feed.finished)
-                offset += len(text)
-                if feed.finished is not None:
+                update = Update(offset, feed.text[offset:], feed.status, feed.waiting_for, feed.finished)
+                # The feed goes on while the reader is busy with this; what decides is what the reader got.
+                yield update
+                offset += len(update.text)
+                if update.finished is not None:
                     return
         finally:
             if attached:
@@ -126,9 +125,7 @@ class LogReader:
         feeds = [feed for feed in self._feeds.values() if not feed.closed]
         if not feeds:
             return
-        found = await in_thread(
-            leases.read_log, [(feed.interaction_id, len(feed.text)) for feed in feeds]
-        )
+        found = await in_thread(leases.read_log, [(feed.interaction_id, len(feed.text)) for feed in feeds])
         ended = [pk for pk, (status, _) in found.items() if status not in {Status.QUEUED, Status.GENERATING}]
         finished = await in_thread(_load, ended) if ended else {}
         for feed in feeds:
