@@ -1,0 +1,162 @@
+"""However an answer is cut, its blocks are the same; joined, they are what comrak makes of it whole."""
+
+import re
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from chat.markdown import AnswerStream, Block, pipeline, render
+from chat.markdown.references import References
+from tests.chat.markdown_samples import BLOCKS, INLINES, SAMPLES
+
+# Blocks already shown do not change, so what comes later in the answer cannot reach them.
+FORWARD = {
+    "A word[^note].\n\n[^note]: Defined later.\n": "A word[^note].",
+    "Use [ref].\n\n[ref]: http://example.com\n": "Use [ref].",
+    "Use [text][ref].\n\n> [ref]: http://example.com\n": "Use [text][ref].",
+}
+
+
+def stream(pieces: list[str], *, start: int = 0) -> list[Block]:
+    answer = AnswerStream(start=start)
+    blocks = [block for piece in pieces for block in answer.feed(piece)]
+    return blocks + answer.finish()
+
+
+def whole(text: str) -> str:
+    """What comrak makes of all of `text` at once, made safe the same way."""
+    return pipeline.to_html(text, References(), prefix="", highlight=True)
+
+
+def comparable(html: str) -> str:
+    """`html` without what may differ: white space between elements, and where raw HTML is divided."""
+    html = re.sub(r'</p>\s*<p class="raw-html" dir="auto">', "\n", html)
+    return re.sub(r"\s*(<[^>]*>)\s*", r"\1", " ".join(html.split()))
+
+
+def cut(text: str, places: list[int]) -> list[str]:
+    places = sorted({place % (len(text) + 1) for place in places})
+    return [text[a:b] for a, b in zip([0, *places], [*places, len(text)], strict=True)]
+
+
+lines = st.builds(
+    str.__add__,
+    st.sampled_from(["", "", "", " ", "  ", "    ", "> ", "- ", "\t"]),
+    st.sampled_from([line for sample in SAMPLES for line in sample.splitlines(keepends=True)]),
+)
+joined = st.builds(
+    lambda parts, glue: glue.join(parts),
+    st.lists(st.sampled_from(SAMPLES), min_size=2, max_size=4),
+    st.sampled_from(["", "\n", "\n\n", "\r\n\r\n"]),
+)
+noise = st.text(alphabet=" \t\n\r`~#>-*+=_[]()^:|$\\<!&;1.ax\0\u2028é", max_size=60)
+documents = st.one_of(st.sampled_from(SAMPLES), joined, st.lists(lines, max_size=12).map("".join), noise)
+cuts = st.lists(st.integers(min_value=0), max_size=30)
+
+
+@pytest.mark.parametrize("text", SAMPLES)
+def test_cut_anywhere_the_blocks_are_those_of_the_whole(text):
+    expected = stream([text])
+    assert stream(list(text)) == expected
+    for place in range(1, min(len(text), 400)):
+        assert stream([text[:place], text[place:]]) == expected
+    assert "".join(block.html for block in expected) == render(text)
+
+
+@settings(max_examples=300, deadline=None)
+@given(documents, cuts)
+@example("a\r\nb\r\n\r\nc", [2, 6])
+@example("- a\n\n  b\n", [4, 5])
+def test_random_documents_cut_at_random(text, places):
+    blocks = stream(cut(text, places))
+    assert "".join(block.html for block in blocks) == render(text)
+    ends = [block.end for block in blocks]
+    assert [block.start for block in blocks] == [0, *ends][: len(blocks)]
+    assert (ends or [0])[-1] == len(text)
+
+
+@settings(max_examples=300, deadline=None)
+@given(documents)
+def test_from_any_block_on_exactly_the_remaining_blocks_come(text):
+    blocks = stream([text])
+    for number, block in enumerate(blocks, start=1):
+        assert stream([text], start=block.end) == blocks[number:]
+
+
+@settings(max_examples=300, deadline=None)
+@given(documents, cuts)
+def test_a_tail_is_rendered_at_every_moment_and_empty_at_the_end(text, places):
+    answer = AnswerStream()
+    for piece in cut(text, places):
+        before = answer.end
+        blocks = answer.feed(piece)
+        assert answer.end == (blocks[-1].end if blocks else before)
+        assert "<script" not in answer.tail_html()
+    answer.finish()
+    assert answer.tail_html() == ""
+    assert answer.end == answer.length == len(text)
+
+
+def refers(text: str) -> bool:
+    return re.search(r"\]:|\[\^", text) is not None
+
+
+@pytest.mark.parametrize("text", SAMPLES)
+def test_joined_blocks_are_the_whole_document(text):
+    assert comparable(render(text)) == comparable(whole(text))
+
+
+@settings(max_examples=500, deadline=None)
+@given(documents.filter(lambda text: not refers(text)))
+def test_joined_blocks_of_random_documents_are_the_whole_document(text):
+    assert comparable(render(text)) == comparable(whole(text))
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.sampled_from([text for text in INLINES + BLOCKS if not refers(text)]), max_size=4),
+    st.lists(
+        st.sampled_from(["[a]", "[b][]", "- [x][c]", "> [A]", "| [b] |\n|-|\n| [c] |", "![c]"]),
+        max_size=6,
+        unique=True,
+    ),
+)
+def test_definitions_reach_every_later_block(before, uses):
+    definitions = (
+        '[a]: http://example.com/a\n[B]: <http://example.com/?x=1&y> "t"\n\n> [c]: https://example.com/c\n'
+    )
+    text = "\n\n".join([definitions, *uses, *before])
+    assert comparable(render(text)) == comparable(whole(text))
+
+
+@pytest.mark.parametrize(("text", "shown"), FORWARD.items())
+def test_what_is_defined_later_does_not_reach_back(text, shown):
+    assert comparable(render(text)) != comparable(whole(text))
+    assert shown in render(text)
+
+
+def test_blocks_come_as_soon_as_nothing_can_change_them():
+    answer = AnswerStream()
+    assert answer.feed("# Title\n\nSome *text") == [Block(0, 9, render("# Title\n\n"))]
+    assert [block.end for block in answer.feed("*.\n\n```py\nx = 1\n")] == [23]
+    assert [block.end for block in answer.feed("\n```\n")] == [40]
+    assert answer.feed("- a\n\n- b\n") == []
+    assert answer.feed("\n  c\n\n") == []
+    assert [block.start for block in answer.feed("After the list.\n")] == [40]
+    assert answer.end == answer.length - len("After the list.\n")
+
+
+@pytest.mark.parametrize(
+    "opener", ["- a\n\n", "> a\n\n", "1. a\n\n", "    a\n\n", "[^1]: a\n\n", "a\n\n", "<b>\n\n"]
+)
+def test_a_paragraph_at_the_margin_ends_what_came_before(opener):
+    answer = AnswerStream()
+    blocks = answer.feed(opener + "text\n")
+    assert [block.end for block in blocks] == [len(opener)]
+
+
+@pytest.mark.parametrize("length", range(1, 30))
+def test_a_loose_list_of_any_length_ends_with_the_next_paragraph(length):
+    items = "- item\n\n" * length
+    assert [block.end for block in AnswerStream().feed(items + "text\n")] == [len(items)]
