@@ -78,20 +78,19 @@ INSTALLED_APPS = [
     "django.contrib.humanize",
     "csp",
     "django_htmx",
-    "rest_framework",
     "rest_framework_simplejwt.token_blacklist",
 ]
 
 MIDDLEWARE = [
-    "django.middleware.security.SecurityMiddleware",
+    "config.middleware.InlineSecurity",
     "servestatic.middleware.ServeStaticMiddleware",
-    "csp.middleware.CSPMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.common.CommonMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "config.middleware.InlineContentSecurityPolicy",
+    "config.middleware.InlineSession",
+    "config.middleware.InlineCommon",
+    "config.middleware.InlineCsrf",
+    "config.middleware.InlineAuthentication",
+    "config.middleware.InlineMessages",
+    "config.middleware.InlineFrameOptions",
     "django_htmx.middleware.HtmxMiddleware",
 ]
 
@@ -113,10 +112,11 @@ TEMPLATES = [
 # Static files: hashed and compressed once by `manage.py prepare`, served from memory-cached paths.
 STATIC_URL = "/static/"
 STATIC_ROOT = ENV.data_dir / "static"
+SERVESTATIC_KEEP_ONLY_HASHED_FILES = True
 STATICFILES_DIRS = [REPOSITORY / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "servestatic.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {"BACKEND": "config.static.StaticStorage"},
 }
 
 # Accounts
@@ -156,8 +156,9 @@ X_FRAME_OPTIONS = "DENY"
 if ENV.https:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
-# A message may be long; a form of many fields is never sent.
-DATA_UPLOAD_MAX_MEMORY_SIZE = 2_000_000
+# The longest message fits whichever way it is escaped: 12 bytes a character at most. A form of many fields is never
+# sent.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 3_000_000
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 200
 
 LANGUAGE_CODE = "en"
@@ -170,7 +171,7 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework_simplejwt.authentication.JWTAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["api.parsers.BoundedJSONParser"],
     "DEFAULT_PAGINATION_CLASS": "api.pagination.NewestFirst",
     "EXCEPTION_HANDLER": "api.errors.handle",
     "PAGE_SIZE": 50,
@@ -182,6 +183,7 @@ SIMPLE_JWT = {
     "ROTATE_REFRESH_TOKENS": True,
     "BLACKLIST_AFTER_ROTATION": True,
     "UPDATE_LAST_LOGIN": False,
+    "TOKEN_REFRESH_SERIALIZER": "api.serializers.RefreshInput",
     # A key of its own, so that a token and a signed cookie can never stand in for each other.
     "SIGNING_KEY": hmac.new(SECRET_KEY.encode(), b"parley.jwt", hashlib.sha256).hexdigest(),
 }

@@ -1,0 +1,78 @@
+"""Django's own middleware without a thread for each of them.
+
+Under ASGI, Django runs the two halves of every synchronous middleware in a thread, in case they block: sixteen hand-overs
+a request with the list in `settings`, more than 2 ms, and a thread kept for each open stream. The classes here do not block, so
+they are run where the request is; the exceptions, a session to be saved and messages to be stored, still get their thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import csp.middleware
+from asgiref.sync import sync_to_async
+from django.contrib.auth.middleware import AuthenticationMiddleware
+from django.contrib.messages.middleware import MessageMiddleware
+from django.contrib.sessions.middleware import SessionMiddleware
+from django.http import HttpRequest, HttpResponseBase
+from django.middleware.clickjacking import XFrameOptionsMiddleware
+from django.middleware.common import CommonMiddleware
+from django.middleware.csrf import CsrfViewMiddleware
+from django.middleware.security import SecurityMiddleware
+
+
+class Inline:
+    """Mixed in before a `MiddlewareMixin` class. `may_block` says for which requests its second half needs a thread."""
+
+    get_response: Callable[[HttpRequest], Any]
+
+    async def __acall__(self, request: HttpRequest) -> HttpResponseBase:
+        before = getattr(self, "process_request", None)
+        response = before(request) if before else None
+        response = response or await self.get_response(request)
+        after = getattr(self, "process_response", None)
+        if after is None:
+            return response
+        if self.may_block(request):
+            return await sync_to_async(after)(request, response)
+        return after(request, response)
+
+    def may_block(self, request: HttpRequest) -> bool:
+        return False
+
+
+class InlineSecurity(Inline, SecurityMiddleware):
+    pass
+
+
+class InlineContentSecurityPolicy(Inline, csp.middleware.CSPMiddleware):
+    pass
+
+
+class InlineSession(Inline, SessionMiddleware):
+    def may_block(self, request: HttpRequest) -> bool:
+        return request.session.modified
+
+
+class InlineCommon(Inline, CommonMiddleware):
+    pass
+
+
+class InlineCsrf(Inline, CsrfViewMiddleware):
+    async def process_view(self, request: HttpRequest, *view: Any) -> HttpResponseBase | None:  # type: ignore[override]
+        return super().process_view(request, *view)
+
+
+class InlineAuthentication(Inline, AuthenticationMiddleware):
+    pass
+
+
+class InlineMessages(Inline, MessageMiddleware):
+    def may_block(self, request: HttpRequest) -> bool:
+        messages = request._messages  # type: ignore[attr-defined]  # where Django keeps them
+        return messages.used or messages.added_new
+
+
+class InlineFrameOptions(Inline, XFrameOptionsMiddleware):
+    pass
