@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import json
 import sys
+from typing import TYPE_CHECKING
 
 import django
+
+if TYPE_CHECKING:
+    from accounts.models import User
 
 
 def main() -> None:
@@ -22,7 +26,7 @@ def main() -> None:
     json.dump([logged_in(user) for user in users], sys.stdout)
 
 
-def logged_in(user: object) -> dict[str, str]:
+def logged_in(user: User) -> dict[str, str]:
     """A session cookie, a form token and an access token of the user."""
     from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
     from django.contrib.sessions.backends.db import SessionStore
@@ -30,14 +34,14 @@ def logged_in(user: object) -> dict[str, str]:
     from rest_framework_simplejwt.tokens import AccessToken
 
     session = SessionStore()
-    session[SESSION_KEY] = str(user.pk)  # type: ignore[attr-defined]
+    session[SESSION_KEY] = str(user.pk)
     session[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
-    session[HASH_SESSION_KEY] = user.get_session_auth_hash()  # type: ignore[attr-defined]
+    session[HASH_SESSION_KEY] = user.get_session_auth_hash()
     session.create()
     return {
         "session_cookie": session.session_key or "",
         "csrf": _get_new_csrf_string(),
-        "access": str(AccessToken.for_user(user)),  # type: ignore[arg-type]
+        "access": str(AccessToken.for_user(user)),
     }
 
 

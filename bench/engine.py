@@ -136,9 +136,7 @@ class Connection(asyncio.Protocol):
 
     def _json(self, value: object) -> None:
         content = json.dumps(value).encode()
-        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(
-            content
-        )
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(content)
         self._transport.write(head + content)
 
 
@@ -152,9 +150,7 @@ def content_length(head: bytes) -> int:
 
 async def serve(port: int, clock: Clock) -> None:
     engine = Engine(clock)
-    server = await asyncio.get_running_loop().create_server(
-        lambda: Connection(engine), "127.0.0.1", port, backlog=1024
-    )
+    server = await asyncio.get_running_loop().create_server(lambda: Connection(engine), "127.0.0.1", port, backlog=1024)
     async with server:
         await engine.run()
 

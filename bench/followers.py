@@ -86,7 +86,7 @@ def api(port: int) -> Follower:
             if b"event: done" in piece:
                 data = json.loads(piece.partition(b"event: done\ndata: ")[2])
                 seen.key = data["id"]
-            elif stamps := STAMP.findall(piece.partition(b'{"text"')[2]):
+            elif b"event: delta" in piece and (stamps := STAMP.findall(_text(piece))):
                 seen.tokens += len(stamps)
                 seen.see(stamps)
         seen.ended = time.monotonic()
@@ -94,6 +94,10 @@ def api(port: int) -> Follower:
         return seen
 
     return follow
+
+
+def _text(delta: bytes) -> bytes:
+    return str(json.loads(delta.partition(b"data: ")[2])["text"]).encode()
 
 
 def browser(port: int) -> Follower:
@@ -116,9 +120,7 @@ def browser(port: int) -> Follower:
         async for piece in stream.pieces():
             stamps = STAMP.findall(piece)
             if b"event: done" in piece:
-                seen.tokens = len(
-                    STAMP.findall(piece.partition(b"event: done")[2].partition(b"answer-actions")[0])
-                )
+                seen.tokens = len(STAMP.findall(piece.partition(b"event: done")[2].partition(b"answer-actions")[0]))
             elif stamps and int(stamps[-1]) > last:
                 last = int(stamps[-1])
                 seen.see(stamps)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 
 from huggingface_hub.inference._common import _format_chat_completion_stream_output
+
 from inference.protocol import EventReader
 
 TOKENS = 20_000
@@ -44,7 +45,7 @@ def main() -> None:
     line = FRAME.strip()
     ours = microseconds_a_token(lambda: [chunk.choices[0].delta.content for chunk in reader.feed(FRAME)])
     theirs = microseconds_a_token(lambda: _format_chat_completion_stream_output(line))
-    print(f"inference.protocol {ours:6.1f} µs   huggingface_hub {theirs:6.1f} µs   ratio {theirs / ours:.0f}")  # noqa: T201
+    print(f"inference.protocol {ours:6.1f} µs   huggingface_hub {theirs:6.1f} µs   ratio {theirs / ours:.0f}")
 
 
 if __name__ == "__main__":

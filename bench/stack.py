@@ -18,21 +18,20 @@ from urllib.request import urlopen
 
 import psutil
 import psycopg
+
 from bench.followers import Account
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 START_S = 30.0
-STATEMENTS = (
-    "SELECT coalesce(sum(calls), 0) FROM pg_stat_statements WHERE query NOT ILIKE '%%pg_stat_statements%%'"
-)
+STATEMENTS = "SELECT coalesce(sum(calls), 0) FROM pg_stat_statements WHERE query NOT ILIKE '%%pg_stat_statements%%'"
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a group of processes has used: CPU seconds since their start, resident bytes now."""
+    """What a group of processes has used: CPU seconds since their start, bytes of memory of their own now."""
 
     cpu_s: float
-    rss: int
+    memory: int
 
 
 @contextlib.contextmanager
@@ -93,7 +92,8 @@ def superuser(url: str) -> str:
 
 def _database_url(server: subprocess.Popen[str]) -> str:
     assert server.stdout is not None
-    return server.stdout.readline().strip().removeprefix("DATABASE_URL=")
+    line: str = server.stdout.readline()
+    return line.strip().removeprefix("DATABASE_URL=")
 
 
 def statements(url: str) -> int:
@@ -118,14 +118,16 @@ class Site:
 
 
 def _usage(roots: list[psutil.Process]) -> Usage:
-    cpu, rss = 0.0, 0
+    cpu, memory = 0.0, 0
     for root in roots:
-        for one in [root, *root.children(recursive=True)]:
+        # The load generator started all the others; they are counted on their own.
+        children = [] if root.pid == os.getpid() else root.children(recursive=True)
+        for one in [root, *children]:
             with contextlib.suppress(psutil.NoSuchProcess):
                 times = one.cpu_times()
                 cpu += times.user + times.system
-                rss += one.memory_info().rss
-    return Usage(cpu, rss)
+                memory += one.memory_full_info().uss
+    return Usage(cpu, memory)
 
 
 @contextlib.contextmanager

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 import psycopg
 import uvloop
+
 from bench import followers
-from bench.followers import STAMP, Follower, Followed
+from bench.followers import STAMP, Followed, Follower
 from bench.http import Failed, request
 from bench.stack import Site, site, statements
 
@@ -33,9 +34,14 @@ class Row:
     wall_s: float
     pages: list[float]
     cpu_s: dict[str, float]
-    rss: dict[str, int]
+    memory: dict[str, int]
     statements: int
     missing: int
+
+    @property
+    def rate(self) -> float:
+        """Tokens delivered a second."""
+        return sum(one.tokens for one in self.answers) / self.wall_s
 
 
 async def measure(name: str, follow: Follower, level: int, target: Site, expected: int) -> Row:
@@ -53,7 +59,7 @@ async def measure(name: str, follow: Follower, level: int, target: Site, expecte
     answers = [one for one in results if isinstance(one, Followed)]
     errors = [one for one in results if not isinstance(one, Followed)]
     if errors:
-        print(f"    {name} {level}: first error: {errors[0]!r}")  # noqa: T201
+        print(f"    {name} {level}: first error: {errors[0]!r}")
     return Row(
         name,
         level,
@@ -62,7 +68,7 @@ async def measure(name: str, follow: Follower, level: int, target: Site, expecte
         wall,
         pages,
         {group: after[group].cpu_s - before[group].cpu_s for group in after},
-        {group: after[group].rss for group in after},
+        {group: after[group].memory for group in after},
         asked_after - asked_before,
         await asyncio.to_thread(_missing, target, answers, expected),
     )
@@ -118,18 +124,13 @@ def show(row: Row, yardstick: Row | None) -> None:
     first = [one.arrivals[0] - one.asked for one in row.answers if one.arrivals]
     gaps = [b - a for one in row.answers for a, b in zip(one.arrivals, one.arrivals[1:], strict=False)]
     delays = [delay for one in row.answers for delay in one.delays]
-    rate = tokens / row.wall_s
-    ratio = (
-        f"{rate / (sum(one.tokens for one in yardstick.answers) / yardstick.wall_s):.3f}"
-        if yardstick
-        else "1"
-    )
+    rate = row.rate
+    ratio = f"{rate / yardstick.rate:.3f}" if yardstick else "1"
     cpu = " ".join(f"{group} {seconds:.1f}" for group, seconds in row.cpu_s.items())
-    memory = " ".join(
-        f"{group} {size >> 20}" for group, size in row.rss.items() if group in {"site", "postgres"}
-    )
-    print(  # noqa: T201
-        f"{row.name:8} {row.level:4} | first {triple(first):>14} | gap {triple(gaps):>12} | late {triple(delays):>12} | "
+    memory = " ".join(f"{group} {size >> 20}" for group, size in row.memory.items() if group in {"site", "postgres"})
+    print(
+        f"{row.name:8} {row.level:4} | first {triple(first):>14} | gap {triple(gaps):>12} | "
+        f"late {triple(delays):>12} | "
         f"{rate:7.0f} tok/s ×{ratio} | errors {row.errors} missing {row.missing} | page {triple(row.pages):>11} | "
         f"cpu-s {cpu} | site CPU ms/1000 tok {row.cpu_s['site'] / max(tokens, 1) * 1e6:.0f} | MB {memory} | "
         f"SQL/s {row.statements / row.wall_s:.0f}",
@@ -153,9 +154,7 @@ async def run(options: argparse.Namespace, target: Site) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--levels", default="1,10,50,100,300")
     parser.add_argument("--ways", default="direct,api,browser")
     parser.add_argument("--tokens", type=int, default=250)

@@ -10,9 +10,10 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     # Run as a script, `site/` is on the path already; run through a link or a tool, it may not be.
     sys.path.insert(0, str(Path(__file__).resolve().parent))
-    from config.env import EnvError
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
+
+    from config.env import EnvError
 
     try:
         execute_from_command_line(sys.argv)

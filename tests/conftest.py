@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
+
 from accounts.models import User
 from chat.process import ChatProcess, set_current
 from inference.client import InferenceClient, Timeouts
-
+from tests.support.site_server import SiteServer, site_server
+from tests.support.stack import Stack, running_stack
 from tests.support.stub_tgi import StubTgi
 
 PASSWORD = "correct horse battery"
@@ -40,3 +42,17 @@ async def process(transactional_db: None, stub: StubTgi) -> AsyncIterator[ChatPr
     yield running
     set_current(None)
     await running.stop()
+
+
+@pytest.fixture
+async def site(transactional_db: None, stub: StubTgi) -> AsyncIterator[SiteServer]:
+    """The whole site behind a real socket, its answers made by the stub."""
+    async with site_server(stub.url) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """All of Parley with the real model, as `make run` starts it; shared by every test that needs it."""
+    with running_stack(tmp_path_factory.mktemp("stack") / "data") as started:
+        yield started

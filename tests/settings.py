@@ -16,7 +16,16 @@ _until_exit = ExitStack()
 atexit.register(_until_exit.close)
 
 # What the developer's shell may hold must not reach the tests.
-for name in ("SECRET_KEY_FILE", "TGI_URL", "TGI_API_KEY", "MODEL_ID", "ALLOWED_HOSTS", "SIGNUP", "HOST", "PORT"):
+for name in (
+    "SECRET_KEY_FILE",
+    "TGI_URL",
+    "TGI_API_KEY",
+    "MODEL_ID",
+    "ALLOWED_HOSTS",
+    "SIGNUP",
+    "HOST",
+    "PORT",
+):
     os.environ.pop(name, None)
 os.environ["SECRET_KEY"] = "for tests only, " * 4
 os.environ["DATA_DIR"] = _until_exit.enter_context(tempfile.TemporaryDirectory(prefix="parley-tests-"))
@@ -31,3 +40,5 @@ STORAGES = {
 }
 # Strong hashing is Django's to test; here it would only cost time.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+# The folder that `manage.py prepare` fills.
+STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # noqa: F405 - from the site's settings

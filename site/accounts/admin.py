@@ -1,7 +1,8 @@
 from __future__ import annotations
 
-from accounts.models import User
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
+
+from accounts.models import User
 
 admin.site.register(User, UserAdmin)

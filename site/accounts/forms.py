@@ -1,8 +1,9 @@
 from __future__ import annotations
 
+from django.contrib.auth.forms import UserCreationForm
+
 from accounts.models import User
 from accounts.signup import create_account
-from django.contrib.auth.forms import UserCreationForm
 
 
 class SignupForm(UserCreationForm[User]):

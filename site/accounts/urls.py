@@ -1,9 +1,10 @@
 from __future__ import annotations
 
-from accounts import views
-from accounts.signup import signup_is_open
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
+
+from accounts import views
+from accounts.signup import signup_is_open
 
 urlpatterns = [
     path("signup/", views.signup, name="signup"),

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from accounts.forms import SignupForm
-from accounts.signup import signup_is_open
 from django.contrib.auth import login
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
+
+from accounts.forms import SignupForm
+from accounts.signup import UsernameTakenError, signup_is_open
 
 
 @sensitive_post_parameters()
@@ -23,6 +24,9 @@ def signup(request: HttpRequest) -> HttpResponse:
         return render(request, "accounts/signup_closed.html", status=403)
     form = SignupForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        login(request, form.save())
-        return redirect("home")
+        try:
+            login(request, form.save())
+            return redirect("home")
+        except UsernameTakenError:
+            form.add_error("username", "A user with that username already exists.")
     return render(request, "accounts/signup.html", {"form": form})

@@ -8,6 +8,10 @@ from contextlib import aclosing
 from typing import Any
 from uuid import UUID
 
+from django.http import HttpRequest, HttpResponseBase, JsonResponse
+from rest_framework.exceptions import APIException, ValidationError
+from rest_framework.utils.encoders import JSONEncoder
+
 from accounts.models import User
 from api.asynchronous import api_view, problem, read_json
 from api.serializers import ChatInput, InteractionOutput, chat_output
@@ -18,9 +22,6 @@ from chat.follow import Update, follow
 from chat.models import Interaction, Status
 from chat.process import ChatProcess, current
 from chat.sse import comment, event, event_stream, last_event_id
-from django.http import HttpRequest, HttpResponseBase, JsonResponse
-from rest_framework.exceptions import APIException
-from rest_framework.utils.encoders import JSONEncoder
 
 KEY_MAX_LENGTH = 200
 
@@ -40,9 +41,7 @@ async def process_chat_message(request: HttpRequest) -> HttpResponseBase:
         return await event_stream(_events(process, interaction.pk, 0, opening=interaction))
     finished = await _finished(process, interaction.pk)
     if finished is None:
-        return problem(
-            503, "interrupted", f"The answer goes on. Read it at /api/interactions/{interaction.pk}/."
-        )
+        return problem(503, "interrupted", f"The answer goes on. Read it at /api/interactions/{interaction.pk}/.")
     return JsonResponse(chat_output(finished))
 
 
@@ -72,9 +71,16 @@ def _ask(request: HttpRequest) -> tuple[Interaction, bool]:
         session=get_session(owner, session_id) if session_id else None,
         query=given["message"],
         parameters=given.get("parameters"),
-        idempotency_key=request.headers.get("Idempotency-Key", "")[:KEY_MAX_LENGTH] or None,
+        idempotency_key=_idempotency_key(request),
     )
     return interaction, given["stream"]
+
+
+def _idempotency_key(request: HttpRequest) -> str | None:
+    key = request.headers.get("Idempotency-Key", "")
+    if len(key) > KEY_MAX_LENGTH:
+        raise ValidationError({"Idempotency-Key": [f"Use at most {KEY_MAX_LENGTH} characters."]})
+    return key or None
 
 
 async def _finished(process: ChatProcess, interaction_id: UUID) -> Interaction | None:
@@ -111,9 +117,7 @@ def _state(update: Update) -> str:
     return f"{update.status} {update.waiting_for}".strip()
 
 
-def _status(
-    interaction_id: UUID, status: str, waiting_for: str, session_id: UUID | None = None
-) -> dict[str, Any]:
+def _status(interaction_id: UUID, status: str, waiting_for: str, session_id: UUID | None = None) -> dict[str, Any]:
     told: dict[str, Any] = {"status": Status(status).value, "interaction_id": str(interaction_id)}
     if session_id:
         told["session_id"] = str(session_id)

@@ -27,9 +27,7 @@ def body(status: int, code: str, detail: str, errors: Any = None) -> dict[str, A
 
 def problem(status: int, code: str, detail: str, errors: Any = None) -> HttpResponse:
     """The response of a plain Django view."""
-    return JsonResponse(
-        body(status, code, detail, errors), status=status, content_type="application/problem+json"
-    )
+    return JsonResponse(body(status, code, detail, errors), status=status, content_type="application/problem+json")
 
 
 def of_exception(error: Exception) -> tuple[int, dict[str, Any]] | None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from accounts.models import User
-from accounts.signup import create_account
-from chat.models import QUERY_MAX_LENGTH, TITLE_MAX_LENGTH, ChatSession, Interaction
-from chat.parameters import ParameterError, checked
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError as DjangoValidationError
 from rest_framework import serializers
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework_simplejwt.serializers import TokenRefreshSerializer
+
+from accounts.models import User
+from accounts.signup import UsernameTakenError, create_account
+from chat.models import QUERY_MAX_LENGTH, TITLE_MAX_LENGTH, ChatSession, Interaction
+from chat.parameters import ParameterError, checked
 
 
 class ParametersField(serializers.JSONField):
@@ -19,7 +22,7 @@ class ParametersField(serializers.JSONField):
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         value = super().to_internal_value(data)
         if not isinstance(value, dict):
-            raise serializers.ValidationError("Send an object, such as {\"temperature\": 0.7}.")
+            raise serializers.ValidationError('Send an object, such as {"temperature": 0.7}.')
         try:
             return checked(value)
         except ParameterError as error:
@@ -43,7 +46,22 @@ class RegisterInput(serializers.ModelSerializer[User]):
     def create(self, validated_data: dict[str, Any]) -> User:
         user = User(username=validated_data["username"])
         user.set_password(validated_data["password"])
-        return create_account(user=user)
+        try:
+            return create_account(user=user)
+        except UsernameTakenError:
+            message = "A user with that username already exists."
+            raise serializers.ValidationError({"username": [message]}, code="unique") from None
+
+
+class RefreshInput(TokenRefreshSerializer):
+    """The body of POST /api/token/refresh/."""
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, str]:
+        try:
+            return super().validate(attrs)
+        except User.DoesNotExist:
+            # The library lets this one through, as a server error.
+            raise AuthenticationFailed("This account was deleted.", "no_active_account") from None
 
 
 class SessionOutput(serializers.ModelSerializer[ChatSession]):
@@ -97,6 +115,11 @@ class ChatInput(serializers.Serializer[Any]):
     session_id = serializers.UUIDField(required=False, allow_null=True)
     parameters = ParametersField(required=False)
     stream = serializers.BooleanField(required=False, default=False)
+
+    def validate_message(self, value: str) -> str:
+        if not value.strip():
+            raise serializers.ValidationError("This field may not be blank.", code="blank")
+        return value
 
 
 def chat_output(interaction: Interaction) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
-from api import chat, views
 from django.urls import path
 from rest_framework_simplejwt.views import TokenBlacklistView, TokenObtainPairView, TokenRefreshView
+
+from api import chat, views
 
 urlpatterns = [
     path("register/", views.Register.as_view(), name="api_register"),
@@ -18,12 +19,8 @@ urlpatterns = [
         name="api_session_interactions",
     ),
     path("interactions/<uuid:interaction_id>/", views.OneInteraction.as_view(), name="api_interaction"),
-    path(
-        "interactions/<uuid:interaction_id>/stream/", chat.stream_interaction, name="api_interaction_stream"
-    ),
-    path(
-        "interactions/<uuid:interaction_id>/stop/", views.StopInteraction.as_view(), name="api_interaction_stop"
-    ),
+    path("interactions/<uuid:interaction_id>/stream/", chat.stream_interaction, name="api_interaction_stream"),
+    path("interactions/<uuid:interaction_id>/stop/", views.StopInteraction.as_view(), name="api_interaction_stop"),
     path(
         "interactions/<uuid:interaction_id>/regenerate/",
         views.RegenerateInteraction.as_view(),

@@ -5,12 +5,6 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from accounts.models import User
-from accounts.signup import signup_is_open
-from api.serializers import InteractionOutput, RegisterInput, SessionOutput
-from chat import conversation
-from chat.access import get_interaction, get_session, interactions_of, sessions_of
-from chat.models import ChatSession, Interaction
 from django.db.models import QuerySet
 from rest_framework import generics, status
 from rest_framework.exceptions import PermissionDenied
@@ -19,6 +13,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 from rest_framework.views import APIView
+
+from accounts.models import User
+from accounts.signup import signup_is_open
+from api.serializers import InteractionOutput, RegisterInput, SessionOutput
+from chat import conversation
+from chat.access import get_interaction, get_session, interactions_of, sessions_of
+from chat.models import ChatSession, Interaction
 
 
 class Register(generics.CreateAPIView[User]):

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from accounts.models import User
-from chat.models import ChatSession, Interaction
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
+
+from accounts.models import User
+from chat.models import ChatSession, Interaction
 
 
 def sessions_of(user: User | AnonymousUser) -> QuerySet[ChatSession]:
@@ -25,6 +26,11 @@ def interactions_of(user: User | AnonymousUser) -> QuerySet[Interaction]:
 def get_session(user: User | AnonymousUser, session_id: UUID) -> ChatSession:
     """Raises Http404 unless the session exists and is the user's."""
     return get_object_or_404(sessions_of(user), pk=session_id)
+
+
+def lock_session(session_id: UUID) -> ChatSession:
+    """The session, for this transaction alone. Raises Http404 if it was deleted since it was found."""
+    return get_object_or_404(ChatSession.objects.select_for_update(), pk=session_id)
 
 
 def get_interaction(user: User | AnonymousUser, interaction_id: UUID) -> Interaction:

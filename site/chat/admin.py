@@ -1,8 +1,9 @@
 from __future__ import annotations
 
-from chat.models import ChatSession, Interaction
 from django.contrib import admin
 from django.http import HttpRequest
+
+from chat.models import ChatSession, Interaction
 
 
 @admin.register(ChatSession)

@@ -67,15 +67,9 @@ class Answering:
                     interruptions += 1
                     give_up_at = time.monotonic() + self._retry_for_s
                     backoff = FIRST_BACKOFF_S
-                if (
-                    not error.retryable
-                    or interruptions >= MOST_INTERRUPTIONS
-                    or time.monotonic() > give_up_at
-                ):
+                if not error.retryable or interruptions >= MOST_INTERRUPTIONS or time.monotonic() > give_up_at:
                     raise
-                self._feed.set_status(
-                    Status.GENERATING if self._feed.text else Status.QUEUED, waiting_for=error.code
-                )
+                self._feed.set_status(Status.GENERATING if self._feed.text else Status.QUEUED, waiting_for=error.code)
             await asyncio.sleep(backoff * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
             backoff = min(backoff * 2, LONGEST_BACKOFF_S)
 

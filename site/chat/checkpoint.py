@@ -13,12 +13,13 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from django.db import DataError, IntegrityError
+from django.db import Error as DatabaseError
+
 from chat import leases
 from chat.database import in_thread
 from chat.feed import Feed
 from chat.leases import Ended, Progress
-from django.db import DataError, IntegrityError
-from django.db import Error as DatabaseError
 
 logger = logging.getLogger(__name__)
 
@@ -109,9 +110,7 @@ class CheckpointWriter:
         for interaction_id, running in self.running.items():
             if interaction_id not in self._ended:
                 start = self._logged[interaction_id]
-                items.append(
-                    Progress(interaction_id, running.feed.status, start, running.feed.text[start:])
-                )
+                items.append(Progress(interaction_id, running.feed.status, start, running.feed.text[start:]))
         return items
 
     def _take_note(self, progress: list[Progress], held: dict[UUID, bool]) -> None:
@@ -122,7 +121,8 @@ class CheckpointWriter:
             if item.id not in held:
                 running.lose()
                 continue
-            self._logged[item.id] = item.start + len(item.text)
+            # Meanwhile the run may have read a log that reaches further than what it had then.
+            self._logged[item.id] = max(self._logged[item.id], item.start + len(item.text))
             if held[item.id]:
                 running.stop()
 
@@ -135,6 +135,7 @@ class CheckpointWriter:
             saved = await self._finish_singly([ended for ended, _ in batch.values()])
         for interaction_id, (_, future) in batch.items():
             del self._ended[interaction_id]
+            self.remove(interaction_id)
             if not future.done():
                 future.set_result(saved.get(interaction_id))
 

@@ -6,15 +6,18 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from django.db import connection, transaction
+from django.db.models.functions import Now
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+
 from accounts.models import User
 from chat import history
+from chat.access import lock_session
 from chat.leases import LEASE_S
 from chat.models import TITLE_MAX_LENGTH, UNFINISHED, ChatSession, Interaction
 from chat.parameters import checked
 from chat.process import current
-from django.db import connection, transaction
-from django.db.models.functions import Now
-from django.utils import timezone
 
 TITLE_LENGTH = 60
 
@@ -40,15 +43,14 @@ def ask(
         ParameterError: a parameter cannot be used.
     """
     own_parameters = checked(parameters)
-    if idempotency_key:
-        if before := _asked_before(owner, session, idempotency_key):
-            return before
+    if idempotency_key and (before := _asked_before(owner, session, idempotency_key)):
+        return before
     if session is None:
         session = ChatSession.objects.create(owner=owner, title=title_from(query))
         parent = None
     else:
         # Two tabs that ask at once take turns here, so the second question follows the first.
-        session = ChatSession.objects.select_for_update().get(pk=session.pk)
+        session = lock_session(session.pk)
         parent = history.newest(session)
         _touch(session, query)
     return _accept(
@@ -65,9 +67,7 @@ def ask(
 def _asked_before(owner: User, session: ChatSession | None, key: str) -> Interaction | None:
     """The interaction that this key made already. Waits for a twin that is being accepted just now."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"idempotency {owner.pk} {key}"]
-        )
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"idempotency {owner.pk} {key}"])
     made = Interaction.objects.filter(session__owner=owner, idempotency_key=key)
     if session is not None:
         made = made.filter(session=session)
@@ -83,7 +83,9 @@ def _touch(session: ChatSession, query: str) -> None:
 @transaction.atomic
 def regenerate(*, interaction: Interaction) -> Interaction:
     """Ask the same again: a sibling of the interaction, which stays as it is."""
-    session = ChatSession.objects.select_for_update().get(pk=interaction.session_id)
+    session = lock_session(interaction.session_id)
+    # Read again: it, or the one it follows, may have been deleted meanwhile.
+    interaction = get_object_or_404(Interaction, pk=interaction.pk)
     _touch(session, interaction.query_text)
     return _accept(
         Interaction(
@@ -122,7 +124,7 @@ def rename(*, session: ChatSession, title: str) -> None:
 
 
 def delete_session(*, session: ChatSession) -> None:
-    """Delete a session with all its interactions. Answers still being made end, at the latest at the next checkpoint."""
+    """Delete a session with all its interactions. Answers still being made end at the next checkpoint at the latest."""
     running = list(session.interactions.filter(status__in=UNFINISHED).values_list("pk", flat=True))
     session.delete()
     _end_runs(running)
@@ -131,7 +133,8 @@ def delete_session(*, session: ChatSession) -> None:
 @transaction.atomic
 def delete_interaction(*, interaction: Interaction) -> None:
     """Delete one question and its answer. What followed it follows the one before it now."""
-    ChatSession.objects.select_for_update().get(pk=interaction.session_id)
+    lock_session(interaction.session_id)
+    interaction = get_object_or_404(Interaction, pk=interaction.pk)
     Interaction.objects.filter(parent=interaction).update(parent=interaction.parent_id)
     pk = interaction.pk
     interaction.delete()

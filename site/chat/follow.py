@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from django.db import Error as DatabaseError
+
 from chat import leases
 from chat.database import in_thread
 from chat.feed import Feed
 from chat.models import Interaction, Status
-from django.db import Error as DatabaseError
 
 if TYPE_CHECKING:
     from chat.process import ChatProcess
@@ -22,6 +23,9 @@ logger = logging.getLogger(__name__)
 
 TICK_S = 0.25
 HEARTBEAT_S = 15.0
+# At most 20 updates a second for one reader: more cannot be read, and each costs both ends. What comes meanwhile is in
+# the next update.
+LEAST_GAP_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,8 @@ async def follow(process: ChatProcess, interaction_id: UUID, *, offset: int = 0)
                 offset += len(update.text)
                 if update.finished is not None:
                     return
+                if update.text:  # the first piece is never held back
+                    await asyncio.sleep(LEAST_GAP_S)
         finally:
             if attached:
                 process.log_reader.detach(feed)

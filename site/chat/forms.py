@@ -1,7 +1,8 @@
 from __future__ import annotations
 
-from chat.models import QUERY_MAX_LENGTH, TITLE_MAX_LENGTH
 from django import forms
+
+from chat.models import QUERY_MAX_LENGTH, TITLE_MAX_LENGTH
 
 
 class QueryForm(forms.Form):

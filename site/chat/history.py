@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.db import connection
+
 from chat.context import Turn
 from chat.models import ChatSession, Interaction
-from django.db import connection
 
 # A window of any model is smaller; what lies further back is counted as left out.
 MOST_TURNS = 1000
@@ -58,9 +59,7 @@ def path(leaf: Interaction | None, *, limit: int) -> list[Interaction]:
 
 def load_run(interaction_id: UUID) -> RunInput | None:
     """What the run of an interaction starts from; None if it was deleted."""
-    interaction = (
-        Interaction.objects.select_related("session", "parent").filter(pk=interaction_id).first()
-    )
+    interaction = Interaction.objects.select_related("session", "parent").filter(pk=interaction_id).first()
     if interaction is None:
         return None
     parent = interaction.parent
@@ -78,5 +77,7 @@ def earlier_turns(leaf: Interaction) -> list[Turn]:
     and answers to alternate."""
     ids = path_ids(leaf.pk, limit=MOST_TURNS)
     answered = Interaction.objects.filter(pk__in=ids).exclude(final_response_text="")
-    texts = {pk: Turn(query, text) for pk, query, text in answered.values_list("id", "query_text", "final_response_text")}
+    texts = {
+        pk: Turn(query, text) for pk, query, text in answered.values_list("id", "query_text", "final_response_text")
+    }
     return [texts[one] for one in reversed(ids) if one in texts]

@@ -73,11 +73,15 @@ UPDATE chat_interaction SET lease_owner = '', lease_expires_at = NULL, attempts 
 WHERE lease_owner = %(owner)s AND status IN ('queued', 'generating')
 """
 
+# From the piece on in which the known text ends: a piece that was written again may have become longer since.
 READ_LOG = """
-SELECT i.id, i.status, coalesce(string_agg(c.text, '' ORDER BY c."offset"), '')
+SELECT i.id, i.status,
+    coalesce(string_agg(substr(c.text, greatest(f.seen - c."offset", 0) + 1), '' ORDER BY c."offset"), '')
 FROM unnest(%(ids)s::uuid[], %(seen)s::int[]) AS f (id, seen)
 JOIN chat_interaction i ON i.id = f.id
-LEFT JOIN chat_responsechunk c ON c.interaction_id = i.id AND c."offset" >= f.seen
+LEFT JOIN chat_responsechunk c ON c.interaction_id = i.id AND c."offset" >= (
+    SELECT max(b."offset") FROM chat_responsechunk b WHERE b.interaction_id = i.id AND b."offset" <= f.seen
+)
 GROUP BY i.id, i.status
 """
 
@@ -164,7 +168,5 @@ def read_log(seen: Sequence[tuple[UUID, int]]) -> dict[UUID, tuple[str, str]]:
         For each interaction that exists: its status and the text logged after that.
     """
     with connection.cursor() as cursor:
-        cursor.execute(
-            READ_LOG, {"ids": [item[0] for item in seen], "seen": [item[1] for item in seen]}
-        )
+        cursor.execute(READ_LOG, {"ids": [item[0] for item in seen], "seen": [item[1] for item in seen]})
         return {row[0]: (row[1], row[2]) for row in cursor.fetchall()}

@@ -23,9 +23,7 @@ class ChatSession(models.Model):
     """A conversation, owned by one user."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="chat_sessions"
-    )
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="chat_sessions")
     title = models.CharField(max_length=TITLE_MAX_LENGTH, blank=True)
     system_prompt = models.TextField(blank=True)
     parameters: models.JSONField[dict[str, Any]] = models.JSONField(default=dict, blank=True)
@@ -71,9 +69,7 @@ class Interaction(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     session = models.ForeignKey(ChatSession, on_delete=models.CASCADE, related_name="interactions")
-    parent = models.ForeignKey(
-        "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="children"
-    )
+    parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="children")
     query_text = models.TextField()
     parameters: models.JSONField[dict[str, Any]] = models.JSONField(default=dict, blank=True)
     status = models.CharField(max_length=12, choices=Status.choices, default=Status.QUEUED)
@@ -110,12 +106,8 @@ class Interaction(models.Model):
             ),
         ]
         constraints = [
-            models.UniqueConstraint(
-                fields=["session", "idempotency_key"], name="interaction_idempotency_key"
-            ),
-            models.CheckConstraint(
-                condition=models.Q(status__in=Status.values), name="interaction_status_known"
-            ),
+            models.UniqueConstraint(fields=["session", "idempotency_key"], name="interaction_idempotency_key"),
+            models.CheckConstraint(condition=models.Q(status__in=Status.values), name="interaction_status_known"),
         ]
 
     def __str__(self) -> str:
@@ -147,9 +139,7 @@ class ResponseChunk(models.Model):
 
     class Meta:
         ordering = ["offset"]
-        constraints = [
-            models.UniqueConstraint(fields=["interaction", "offset"], name="responsechunk_offset")
-        ]
+        constraints = [models.UniqueConstraint(fields=["interaction", "offset"], name="responsechunk_offset")]
 
     def __str__(self) -> str:
         return f"{self.interaction_id} @ {self.offset}"

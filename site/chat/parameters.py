@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 # What an answer is made with where nobody chose otherwise.
 DEFAULTS: dict[str, Any] = {"max_tokens": 1024, "temperature": 0.7, "top_p": 0.95}
@@ -12,6 +12,16 @@ DEFAULTS: dict[str, Any] = {"max_tokens": 1024, "temperature": 0.7, "top_p": 0.9
 
 class ParameterError(ValueError):
     """A parameter that cannot be used; the text names it and says what to do."""
+
+
+def _without_nul(value: str) -> str:
+    if "\x00" in value:
+        raise ValueError("may not contain a NUL character")
+    return value
+
+
+# Postgres keeps no NUL.
+StopText = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_without_nul)]
 
 
 class Parameters(BaseModel):
@@ -23,7 +33,7 @@ class Parameters(BaseModel):
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
     frequency_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
-    stop: Annotated[list[Annotated[str, StringConstraints(min_length=1, max_length=200)]], Field(max_length=4)] | None = None
+    stop: Annotated[list[StopText], Field(max_length=4)] | None = None
     # TGI takes 64 bits without a sign; Postgres keeps 63.
     seed: Annotated[int, Field(ge=0, lt=2**63)] | None = None
 
@@ -39,4 +49,5 @@ def checked(values: Any) -> dict[str, Any]:
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"]) or "parameters"
-        raise ParameterError(f"{name}: {first['msg'].replace('Input should', 'should')}") from None
+        says = first["msg"].removeprefix("Value error, ").replace("Input should", "should")
+        raise ParameterError(f"{name}: {says}") from None

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from django.utils.safestring import SafeString, mark_safe
+
 from accounts.models import User
 from chat import history
 from chat.access import sessions_of
 from chat.forms import QueryForm
 from chat.markdown import AnswerStream, render
 from chat.models import ChatSession, Interaction, ResponseChunk, uuid7
-from django.utils.safestring import SafeString, mark_safe
 
 SIDEBAR_SESSIONS = 40
 TURNS_SHOWN = 100
@@ -31,7 +32,7 @@ class Turn:
 
     interaction: Interaction
     body: SafeString
-    tail: SafeString = SafeString("")
+    tail: str = ""
     offset: int = 0
     is_last: bool = False
 

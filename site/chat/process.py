@@ -11,12 +11,13 @@ import secrets
 import socket
 from uuid import UUID
 
+from django.db import Error as DatabaseError
+
 from chat import leases
 from chat.checkpoint import CheckpointWriter
 from chat.database import in_thread
 from chat.follow import LogReader, follow
 from chat.runs import Run
-from django.db import Error as DatabaseError
 from inference.client import InferenceClient
 
 logger = logging.getLogger(__name__)
@@ -105,14 +106,15 @@ class ChatProcess:
     async def _until_finished(self, interaction_id: UUID) -> None:
         async for _ in follow(self, interaction_id):
             pass
+        if self.draining.is_set():
+            # Following ended early. This run's turn does not come here: it is about to be handed over.
+            await asyncio.Event().wait()
 
     async def _look_out(self) -> None:
         """Take over, every second or so, what nobody holds."""
         while True:
             try:
-                for interaction_id in await in_thread(
-                    leases.take_over, owner=self.owner, limit=MOST_TAKEN_AT_ONCE
-                ):
+                for interaction_id in await in_thread(leases.take_over, owner=self.owner, limit=MOST_TAKEN_AT_ONCE):
                     self._begin(interaction_id)
             except (DatabaseError, OSError) as error:
                 logger.warning("look-out: the database is away, trying again: %s", error)

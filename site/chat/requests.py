@@ -6,12 +6,13 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
-from accounts.models import User
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django_htmx.http import reswap, retarget
 from django_htmx.middleware import HtmxDetails
+
+from accounts.models import User
 
 P = ParamSpec("P")
 
@@ -32,7 +33,7 @@ class SeeOther(HttpResponseRedirect):
 def login_needed(
     view: Callable[Concatenate[HtmxRequest, P], HttpResponse],
 ) -> Callable[Concatenate[HtmxRequest, P], HttpResponse]:
-    """Send a visitor to the log-in page; tell a page whose log-in has ended so in place, so that what was typed stays."""
+    """Send a visitor to the log-in page; tell a page whose log-in has ended so in place: what was typed stays."""
 
     @wraps(view)
     def checked(request: HtmxRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:

@@ -53,6 +53,7 @@ class Run:
         self._until_finished = until_finished
         self._started = time.monotonic()
         self._stop_wanted = False
+        self._loaded = False
         self._saving = False
         self._task: asyncio.Task[None] | None = None
 
@@ -61,13 +62,21 @@ class Run:
     def start(self) -> asyncio.Task[None]:
         self._writer.add(self, logged=0)
         self._task = asyncio.create_task(self._run(), name=f"run {self.interaction_id}")
+        # Not in a `finally` of the task: one that is cancelled before its first step never gets there.
+        self._task.add_done_callback(self._clean_up)
         return self._task
+
+    def _clean_up(self, _: asyncio.Task[None]) -> None:
+        self._writer.remove(self.interaction_id)
+        self.feed.close()
 
     def stop(self) -> None:
         """End the answer and keep its text. This closes the response, which frees the model at once."""
         if not self._stop_wanted:
             self._stop_wanted = True
-            self._cancel()
+            # Before it is loaded there is no end that could be saved; it looks for the wish as soon as it is.
+            if self._loaded:
+                self._cancel()
 
     def lose(self) -> None:
         """Leave the answer to whoever has the lease now."""
@@ -89,19 +98,17 @@ class Run:
                 await self._save(given.interaction, ended)
         except Exception:
             logger.exception("run of %s ended without saving", self.interaction_id)
-        finally:
-            self._writer.remove(self.interaction_id)
-            self.feed.close()
 
     def _resume(self, given: RunInput) -> None:
         """Go on from what earlier attempts logged."""
+        self._loaded = True
         if given.logged:
             self.feed.append(given.logged)
         self._writer.add(self, logged=len(given.logged))
 
     async def _answer(self, given: RunInput) -> Ended:
         try:
-            if given.interaction.stop_requested:
+            if given.interaction.stop_requested or self._stop_wanted:
                 return self._ended(Status.STOPPED)
             if given.interaction.attempts > MAX_ATTEMPTS:
                 raise Interrupted(f"given up after {MAX_ATTEMPTS} attempts")
@@ -122,9 +129,7 @@ class Run:
             return self._ended(Status.FAILED, code=error.code, message=error.message)
         except Exception:
             logger.exception("answer %s failed", self.interaction_id)
-            return self._ended(
-                Status.FAILED, code="internal", message="Something went wrong on our side. Try again."
-            )
+            return self._ended(Status.FAILED, code="internal", message="Something went wrong on our side. Try again.")
 
     async def _in_turn(self, given: RunInput) -> RunInput:
         """Wait for the answer that this question follows, then read the conversation again with it."""
@@ -134,9 +139,7 @@ class Run:
         await self._until_finished(given.interaction.parent_id)
         return await in_thread_patiently(history.load_run, self.interaction_id) or given
 
-    def _ended(
-        self, status: Status, *, end: End | None = None, code: str = "", message: str = ""
-    ) -> Ended:
+    def _ended(self, status: Status, *, end: End | None = None, code: str = "", message: str = "") -> Ended:
         measured = self._answering.measured
         return Ended(
             id=self.interaction_id,

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.middleware.csrf import get_token
+from django.template.loader import render_to_string
+from django.views.decorators.http import require_GET
 
 from chat import presentation
 from chat.access import get_interaction
@@ -15,13 +19,6 @@ from chat.markdown import AnswerStream
 from chat.models import Interaction
 from chat.process import ChatProcess, current
 from chat.sse import comment, event, event_stream, last_event_id
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.middleware.csrf import get_token
-from django.template.loader import render_to_string
-from django.views.decorators.http import require_GET
-
-# At most 20 updates a second: more cannot be read, and each costs the browser a layout.
-LEAST_GAP_S = 0.05
 
 
 @require_GET
@@ -45,16 +42,12 @@ def _offset(value: str) -> int:
     return int(value) if value.isascii() and value.isdigit() and len(value) < 10 else 0
 
 
-async def _events(
-    process: ChatProcess, csrf_token: str, interaction_id: UUID, start: int
-) -> AsyncGenerator[bytes]:
+async def _events(process: ChatProcess, csrf_token: str, interaction_id: UUID, start: int) -> AsyncGenerator[bytes]:
     answer = AnswerEvents(interaction_id, csrf_token=csrf_token, start=start)
     async with aclosing(follow(process, interaction_id)) as updates:
         async for update in updates:
             for item in answer.of(update):
                 yield item
-            if update.finished is None:
-                await asyncio.sleep(LEAST_GAP_S)
 
 
 class AnswerEvents:

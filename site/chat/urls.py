@@ -1,7 +1,8 @@
 from __future__ import annotations
 
-from chat import streams, views
 from django.urls import path
+
+from chat import streams, views
 
 urlpatterns = [
     path("", views.home, name="home"),

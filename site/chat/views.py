@@ -1,14 +1,10 @@
-"""The chat pages. Every action takes a plain form, answered 303, and the same form from HTMX, answered by a fragment."""
+"""The chat pages. Every action takes a plain form, answered 303, and the same form from HTMX, answered by a
+fragment."""
 
 from __future__ import annotations
 
 from uuid import UUID
 
-from chat import conversation, presentation
-from chat.access import get_interaction, get_session, sessions_of
-from chat.forms import QueryForm, TitleForm
-from chat.models import ChatSession, Interaction
-from chat.requests import HtmxRequest, SeeOther, login_needed
 from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -16,6 +12,12 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django_htmx.http import HttpResponseClientRedirect, push_url, reswap, retarget
+
+from chat import conversation, presentation
+from chat.access import get_interaction, get_session, sessions_of
+from chat.forms import QueryForm, TitleForm
+from chat.models import ChatSession, Interaction
+from chat.requests import HtmxRequest, SeeOther, login_needed
 
 SESSIONS_PER_PAGE = 50
 
@@ -102,13 +104,24 @@ def rename(request: HtmxRequest, session_id: UUID) -> HttpResponse:
     form = TitleForm(request.POST or None, initial={"title": found.title})
     if request.method == "POST" and form.is_valid():
         conversation.rename(session=found, title=form.cleaned_data["title"])
-        if request.htmx:
-            return render(request, "_fragments/renamed.html", {"item": found})
-        return SeeOther(found.get_absolute_url())
-    template = "_fragments/rename.html" if request.htmx else "chat/rename.html"
+        return _renamed(request, found)
+    context = {"item": found, "form": form}
     status = 422 if form.is_bound else 200
-    context = {"item": found, "form": form, **presentation.sidebar_context(request.user)}
-    return render(request, template, context, status=status)
+    if not request.htmx:
+        context |= presentation.sidebar_context(request.user)
+        return render(request, "chat/rename.html", context, status=status)
+    response = render(request, "_fragments/rename.html", context, status=status)
+    if form.is_bound:
+        reswap(retarget(response, f"#session-{found.pk} .rename"), "outerHTML")
+    return response
+
+
+def _renamed(request: HtmxRequest, found: ChatSession) -> HttpResponse:
+    """The list's item; where the chat itself is open, also the title above it."""
+    if not request.htmx:
+        return SeeOther(found.get_absolute_url())
+    is_open = found.get_absolute_url() in (request.htmx.current_url or "")
+    return render(request, "_fragments/renamed.html", {"item": found, "session": found if is_open else None})
 
 
 @never_cache

@@ -3,27 +3,36 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
-from django.core.asgi import get_asgi_application  # noqa: E402 - the settings come first
+from django.core.asgi import get_asgi_application
 
 django_application = get_asgi_application()
 
-from chat.process import ChatProcess, current, set_current  # noqa: E402 - models need Django set up
 from django.conf import settings  # noqa: E402
+
+from chat.process import ChatProcess, current, set_current  # noqa: E402 - models need Django set up
+from config.limits import refuse_body  # noqa: E402
 from inference.client import InferenceClient, Timeouts  # noqa: E402
 
+Receive = Callable[[], Awaitable[Mapping[str, Any]]]
+Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 
-async def application(scope, receive, send):  # type: ignore[no-untyped-def]  # ASGI's own dicts and callables
+
+async def application(scope: dict[str, Any], receive: Receive, send: Send) -> None:
     """Requests go to Django; the server's start and stop are ours."""
     if scope["type"] == "lifespan":
         await _lifespan(receive, send)
+    elif refused := refuse_body(scope):
+        await django_application.send_response(refused, send)
     else:
         await django_application(scope, receive, send)
 
 
-async def _lifespan(receive, send):  # type: ignore[no-untyped-def]
+async def _lifespan(receive: Receive, send: Send) -> None:
     await receive()
     process = _chat_process()
     await process.start()

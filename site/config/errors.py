@@ -6,10 +6,11 @@ import logging
 import sys
 from dataclasses import dataclass
 
-from api.errors import problem
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+
+from api.errors import problem
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +35,12 @@ CSRF = ErrorPage(
 NOT_FOUND = ErrorPage(
     404, "not_found", "There is nothing here", "It may have been deleted, or the address is not quite right."
 )
+LENGTH_REQUIRED = ErrorPage(
+    411, "length_required", "This request does not say how long it is", "Send it with a Content-Length header."
+)
+TOO_LARGE = ErrorPage(
+    413, "too_large", "This is too much at once", "Shorten it, or send it in parts: 3 MB are taken at a time."
+)
 SERVER_ERROR = ErrorPage(
     500, "server_error", "Something went wrong on our side", "Nothing you wrote is lost. Try again in a moment."
 )
@@ -56,6 +63,14 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     return _answer(request, NOT_FOUND)
+
+
+def length_required(request: HttpRequest) -> HttpResponse:
+    return _answer(request, LENGTH_REQUIRED)
+
+
+def too_large(request: HttpRequest) -> HttpResponse:
+    return _answer(request, TOO_LARGE)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

@@ -8,8 +8,9 @@ import sys
 from types import FrameType
 
 import uvicorn
-from config.env import EnvError, read_env
 from django.core.exceptions import ImproperlyConfigured
+
+from config.env import EnvError, read_env
 
 # Streams end at once when told to; what is left is short requests.
 SHUTDOWN_GRACE_S = 3

@@ -8,10 +8,11 @@ from datetime import timedelta
 from typing import Any
 
 import dj_database_url
-from config.env import REPOSITORY, Env, read_env
 import django_stubs_ext
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
+
+from config.env import REPOSITORY, Env, read_env
 
 # Generic Django classes take type arguments when the code runs, too.
 django_stubs_ext.monkeypatch()

@@ -12,12 +12,12 @@ from servestatic.storage import CompressedManifestStaticFilesStorage
 UNCOMPRESSED = ("admin/",)
 
 
-class OwnFilesCompressor(Compressor):
+class OwnFilesCompressor(Compressor):  # type: ignore[misc]  # the package has no types
     def should_compress(self, filename: str) -> bool:
         """`filename`: relative to the static root."""
         return not filename.startswith(UNCOMPRESSED) and bool(super().should_compress(filename))
 
 
-class StaticStorage(CompressedManifestStaticFilesStorage):
+class StaticStorage(CompressedManifestStaticFilesStorage):  # type: ignore[misc]  # as above
     def create_compressor(self, **kwargs: Any) -> Compressor:
         return OwnFilesCompressor(**kwargs)

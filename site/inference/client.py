@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 import msgspec
-from inference.errors import Interrupted, TimedOut, Unavailable, Unreachable, from_status
+
+from inference.errors import InferenceError, Interrupted, TimedOut, Unavailable, Unreachable, from_status
 from inference.protocol import ChatRequest, EventReader, Message, ModelInfo, Usage
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class InferenceClient:
             with translated_errors():
                 async with self._session.get(f"{self.base_url}/health", timeout=_short()) as response:
                     return response.status == 200
-        except (Unreachable, TimedOut):
+        except InferenceError:
             return False
 
     async def info(self) -> ModelInfo:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal, TypedDict
 
 import msgspec
+
 from inference.errors import GenerationFailed, InferenceError, from_message
 
 

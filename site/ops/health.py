@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from chat.database import in_thread
-from chat.process import current
 from django.db import Error as DatabaseError
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
+
+from chat.database import in_thread
+from chat.process import current
 
 
 @never_cache

@@ -31,7 +31,8 @@ class Behaviour:
 class StubTgi:
     """Start it with `async with StubTgi() as stub`; talk to `stub.url`."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, port: int = 0) -> None:
+        self._port = port
         self.behaviour = Behaviour()
         self.requests: list[dict[str, Any]] = []
         self.running = 0
@@ -46,7 +47,7 @@ class StubTgi:
 
     async def __aenter__(self) -> StubTgi:
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        site = web.TCPSite(self._runner, "127.0.0.1", self._port)
         await site.start()
         host, port = self._runner.addresses[0][:2]
         self.url = f"http://{host}:{port}"
@@ -79,7 +80,8 @@ class StubTgi:
         self.requests.append(body)
         if self.behaviour.refuse_with:
             return web.json_response(
-                {"error": "Model is overloaded", "error_type": "overloaded"}, status=self.behaviour.refuse_with
+                {"error": "Model is overloaded", "error_type": "overloaded"},
+                status=self.behaviour.refuse_with,
             )
         self.running += 1
         try:
@@ -104,7 +106,11 @@ class StubTgi:
             await response.write(_chunk(delta=piece))
             await asyncio.sleep(self.behaviour.delay_s)
         await response.write(_chunk(finish_reason="stop"))
-        usage = {"prompt_tokens": 7, "completion_tokens": len(self.behaviour.pieces) - said, "total_tokens": 0}
+        usage = {
+            "prompt_tokens": 7,
+            "completion_tokens": len(self.behaviour.pieces) - said,
+            "total_tokens": 0,
+        }
         await response.write(_frame({"choices": [], "usage": usage}) + b"data: [DONE]\n\n")
         return response
 

@@ -72,8 +72,5 @@ def _runs_away(code: str, name: str) -> bool:
 def _names() -> dict[str, str]:
     """Each language's aliases, in lower case, to its lexer's name."""
     return {
-        alias: name
-        for name, aliases, _, _ in get_all_lexers(plugins=False)
-        if name in LANGUAGES
-        for alias in aliases
+        alias: name for name, aliases, _, _ in get_all_lexers(plugins=False) if name in LANGUAGES for alias in aliases
     }

@@ -34,9 +34,7 @@ _cleaner = nh3.Cleaner(
         "input": {"type": {"checkbox"}},
         "pre": {"tabindex": {"0"}, "dir": {"auto"}},
         "div": {"tabindex": {"0"}, "role": {"region", "note"}, "dir": {"auto", "ltr"}},
-        **{
-            tag: {"dir": {"auto"}} for tag in ("p", "h3", "h4", "h5", "h6", "ul", "ol", "blockquote", "table")
-        },
+        **{tag: {"dir": {"auto"}} for tag in ("p", "h3", "h4", "h5", "h6", "ul", "ol", "blockquote", "table")},
     },
     allowed_classes={
         "a": {"image-link"},

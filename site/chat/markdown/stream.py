@@ -57,11 +57,7 @@ class AnswerStream:
         self._fed += len(piece)
         self._line.append(piece)
         # a CR may be the first half of a CRLF
-        if (
-            "\n" not in piece
-            and "\r" not in piece
-            and not (len(self._line) > 1 and self._line[-2].endswith("\r"))
-        ):
+        if "\n" not in piece and "\r" not in piece and not (len(self._line) > 1 and self._line[-2].endswith("\r")):
             return []
         lines = lines_of("".join(self._line))
         last = lines.pop() if lines and not lines[-1].endswith("\n") else ""

@@ -1,0 +1,151 @@
+"""What holds for every route of the API alike."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from rest_framework.test import APIClient
+
+from accounts.models import User
+from api.urls import urlpatterns
+from tests.support.answers import make_interaction
+
+# Route name → the methods that it takes, and whether it reads a body.
+OPEN = {
+    "api_register": ({"POST"}, True),
+    "api_token": ({"POST"}, True),
+    "api_token_refresh": ({"POST"}, True),
+    "api_token_blacklist": ({"POST"}, True),
+}
+CLOSED = {
+    "process_chat_message": ({"POST"}, True),
+    "api_sessions": ({"GET", "POST"}, True),
+    "api_session": ({"GET", "PATCH", "DELETE"}, True),
+    "api_session_interactions": ({"GET"}, False),
+    "api_interaction": ({"GET", "DELETE"}, False),
+    "api_interaction_stream": ({"GET"}, False),
+    "api_interaction_stop": ({"POST"}, False),
+    "api_interaction_regenerate": ({"POST"}, False),
+}
+ROUTES = OPEN | CLOSED
+METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE"}
+
+# These two need a process that answers: test_chat.py and test_interaction_stream.py look at them with one.
+WITH_PROCESS = {"process_chat_message", "api_interaction_stream"}
+BODIES = [
+    (name, method)
+    for name, (methods, reads) in ROUTES.items()
+    if reads and name not in WITH_PROCESS
+    for method in sorted(methods & {"POST", "PATCH"})
+]
+OF_ONE = [
+    (name, method)
+    for name, (methods, _) in CLOSED.items()
+    if name != "api_sessions" and name not in WITH_PROCESS
+    for method in sorted(methods)
+]
+
+
+def url_of(name: str, owner: User, *, missing: bool = False) -> str:
+    made = make_interaction(owner)
+    values = {
+        "session_id": uuid4() if missing else made.session_id,
+        "interaction_id": uuid4() if missing else made.pk,
+    }
+    pattern = next(one for one in urlpatterns if one.name == name)
+    wanted = pattern.pattern.converters
+    return reverse(name, kwargs={key: value for key, value in values.items() if key in wanted})
+
+
+def is_problem(response: Any, status: int, code: str) -> bool:
+    body = response.json()
+    assert response["Content-Type"] == "application/problem+json"
+    assert {"title", "status", "code", "detail"} <= set(body)
+    assert body["detail"]
+    return (response.status_code, body["status"], body["code"]) == (status, status, code)
+
+
+def test_every_route_is_looked_at_here():
+    assert {pattern.name for pattern in urlpatterns} == set(ROUTES)
+
+
+@pytest.mark.parametrize("name", CLOSED)
+def test_without_a_token_there_is_nothing(name: str, owner: User, nobody: APIClient):
+    url = url_of(name, owner)
+    for method in CLOSED[name][0]:
+        response = nobody.generic(method, url, content_type="application/json")
+        assert is_problem(response, 401, "not_authenticated")
+        assert response["WWW-Authenticate"].startswith("Bearer")
+
+
+@pytest.mark.parametrize("name", CLOSED)
+def test_a_browsers_cookie_is_no_token(name: str, owner: User, client: Client):
+    client.force_login(owner)
+    url = url_of(name, owner)
+    for method in CLOSED[name][0]:
+        assert client.generic(method, url, content_type="application/json").status_code == 401
+
+
+@pytest.mark.parametrize(("name", "method"), OF_ONE)
+def test_what_is_a_strangers_and_what_is_not_there_look_the_same(
+    name: str, method: str, owner: User, strange_program: APIClient
+):
+    answers = [
+        strange_program.generic(method, url, content_type="application/json")
+        for url in (url_of(name, owner), url_of(name, owner, missing=True))
+    ]
+    assert all(is_problem(answer, 404, "not_found") for answer in answers)
+    assert answers[0].content == answers[1].content
+
+
+@pytest.mark.parametrize("name", ROUTES)
+def test_another_method_is_refused_and_the_right_ones_are_named(name: str, owner: User, program: APIClient):
+    url = url_of(name, owner)
+    for method in METHODS - ROUTES[name][0]:
+        response = program.generic(method, url, content_type="application/json")
+        assert is_problem(response, 405, "method_not_allowed")
+        assert set(response["Allow"].split(", ")) - {"HEAD", "OPTIONS"} == ROUTES[name][0]
+
+
+@pytest.mark.parametrize(("name", "method"), BODIES)
+@pytest.mark.parametrize("body", ["{", "[" * 100_000, "\x00", '{"a": NaN}'])
+def test_a_body_that_is_no_json_is_refused(
+    name: str, method: str, body: str, owner: User, program: APIClient
+):
+    response = program.generic(method, url_of(name, owner), body, content_type="application/json")
+    assert is_problem(response, 400, "parse_error")
+
+
+@pytest.mark.parametrize(("name", "method"), BODIES)
+def test_another_content_type_is_refused(name: str, method: str, owner: User, program: APIClient):
+    response = program.generic(
+        method, url_of(name, owner), "message=x", content_type="application/x-www-form-urlencoded"
+    )
+    assert is_problem(response, 415, "unsupported_media_type")
+    assert "application/json" in response.json()["detail"]
+
+
+@pytest.mark.parametrize(("name", "method"), BODIES)
+@pytest.mark.parametrize("body", ["[]", "1", "null", '"text"'])
+def test_json_that_is_no_object_is_refused(
+    name: str, method: str, body: str, owner: User, program: APIClient
+):
+    response = program.generic(method, url_of(name, owner), body, content_type="application/json")
+    assert is_problem(response, 400, "invalid")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("name", sorted(WITH_PROCESS))
+def test_where_no_process_answers_the_client_is_told_to_come_back(name: str, owner: User, program: APIClient):
+    for method in CLOSED[name][0]:
+        response = program.generic(method, url_of(name, owner), "{}", content_type="application/json")
+        assert is_problem(response, 503, "restarting")
+
+
+@pytest.mark.parametrize("path", ["/api/", "/api/nothing/", "/api/sessions/not-a-uuid/", "/v1/nothing"])
+def test_an_address_that_is_none_answers_in_json(path: str, program: APIClient):
+    assert is_problem(program.get(path), 404, "not_found")

@@ -1,0 +1,63 @@
+"""What holds for every page route alike: methods, and forms from other sites."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from accounts.models import User
+from chat.models import Interaction
+from chat.urls import urlpatterns
+from tests.support.answers import make_interaction
+
+ROUTES = {
+    "home": {"GET"},
+    "new_chat": {"GET", "POST"},
+    "all_sessions": {"GET"},
+    "session": {"GET", "POST"},
+    "rename_session": {"GET", "POST"},
+    "delete_session": {"GET", "POST"},
+    "stream_interaction": {"GET"},
+    "stop_interaction": {"POST"},
+    "regenerate_interaction": {"POST"},
+}
+METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE"}
+
+
+def url_of(name: str, made: Interaction) -> str:
+    pattern = next(one for one in urlpatterns if one.name == name)
+    values = {"session_id": made.session_id, "interaction_id": made.pk}
+    return reverse(
+        name, kwargs={key: value for key, value in values.items() if key in pattern.pattern.converters}
+    )
+
+
+def test_every_route_is_looked_at_here():
+    assert {pattern.name for pattern in urlpatterns} == set(ROUTES)
+
+
+@pytest.mark.parametrize("name", ROUTES)
+def test_another_method_is_refused_and_the_right_ones_are_named(name: str, client: Client, owner: User):
+    client.force_login(owner)
+    made = make_interaction(owner)
+    for method in METHODS - ROUTES[name]:
+        response = client.generic(method, url_of(name, made))
+        assert response.status_code == 405
+        assert set(response["Allow"].split(", ")) - {"HEAD"} == ROUTES[name]
+
+
+@pytest.mark.parametrize("name", [name for name, methods in ROUTES.items() if "POST" in methods])
+@pytest.mark.parametrize("htmx", [True, False], ids=["htmx", "plain"])
+def test_a_form_from_another_site_is_refused(name: str, htmx: bool, owner: User):
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(owner)
+    made = make_interaction(owner)
+    headers = {"HX-Request": "true"} if htmx else {}
+    response = client.post(url_of(name, made), {"query": "x", "title": "x"}, headers=headers)
+    assert response.status_code == 403
+    assert "This form has expired" in response.text
+    assert response.headers.get("HX-Retarget") == ("#notice" if htmx else None)
+    assert Interaction.objects.count() == 1
+    made.refresh_from_db()
+    assert (made.stop_requested, made.session.title) == (False, "A chat")
