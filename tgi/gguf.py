@@ -1,0 +1,67 @@
+"""The one fact needed from a GGUF file before it is loaded: how long a context its model takes.
+
+Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md (little endian, version 2 and later).
+"""
+
+import struct
+from pathlib import Path
+from typing import BinaryIO
+
+MAGIC = b"GGUF"
+STRING, ARRAY = 8, 9
+# Value type → struct code, for the types of a fixed size.
+FIXED = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
+# A length beyond this is a broken file, not a text.
+MAX_STRING_BYTES = 1 << 24
+
+
+def context_length(path: Path) -> int:
+    """The context length the model was trained with, in tokens. Raises ``OSError``, ``ValueError``."""
+    with path.open("rb") as file:
+        if file.read(len(MAGIC)) != MAGIC:
+            raise ValueError("not a GGUF file")
+        try:
+            return _find_context_length(file)
+        except struct.error:
+            raise ValueError("a damaged GGUF file") from None
+
+
+def _find_context_length(file: BinaryIO) -> int:
+    _version, _tensors, entries = struct.unpack("<IQQ", file.read(20))
+    for _ in range(entries):
+        key = _string(file)
+        kind = _number(file, "I")
+        if key.endswith(b".context_length"):
+            if kind not in FIXED:
+                raise ValueError("a damaged GGUF file")
+            return int(_number(file, FIXED[kind]))
+        _skip(file, kind)
+    raise ValueError("a GGUF file without a context length, so not a language model")
+
+
+def _skip(file: BinaryIO, kind: int) -> None:
+    if kind == STRING:
+        _string(file)
+    elif kind == ARRAY:
+        kind, length = _number(file, "I"), _number(file, "Q")
+        if kind in FIXED:
+            file.seek(struct.calcsize(FIXED[kind]) * length, 1)
+        else:
+            for _ in range(length):
+                _skip(file, kind)
+    elif kind in FIXED:
+        file.seek(struct.calcsize(FIXED[kind]), 1)
+    else:
+        raise ValueError("a damaged GGUF file")
+
+
+def _number(file: BinaryIO, code: str) -> int:
+    value: int = struct.unpack(f"<{code}", file.read(struct.calcsize(code)))[0]
+    return value
+
+
+def _string(file: BinaryIO) -> bytes:
+    length = _number(file, "Q")
+    if length > MAX_STRING_BYTES:
+        raise ValueError("a damaged GGUF file")
+    return file.read(length)
