@@ -107,12 +107,12 @@ def available_cores() -> int:
 
 
 def default_threads() -> int:
-    """All cores of a small machine; one less of a larger one, for the rest of the site.
+    """All cores but one, which the rest of the site and the browser share.
 
-    llama.cpp's threads wait for each other at every step, so one that shares its core slows all of them.
+    llama.cpp's threads wait for each other at every step, so one that shares its core slows all of them: on two busy
+    cores one thread is several times faster than two, on two idle ones a sixth slower.
     """
-    cores = available_cores()
-    return cores if cores <= 2 else cores - 1
+    return max(1, available_cores() - 1)
 
 
 def _contradiction(settings: Settings) -> str | None:

@@ -15,7 +15,7 @@ from rest_framework import exceptions
 from rest_framework_simplejwt.authentication import JWTAuthentication
 
 from accounts.models import User
-from api.errors import of_exception, problem
+from api.errors import headers_of, of_exception, problem
 from chat.database import in_thread
 
 logger = logging.getLogger(__name__)
@@ -63,6 +63,8 @@ def _error_response(error: Exception, methods: tuple[str, ...]) -> HttpResponseB
         raise error
     status, content = found
     response = JsonResponse(content, status=status, content_type="application/problem+json")
+    for name, value in headers_of(error).items():
+        response[name] = value
     if status == 401:
         response["WWW-Authenticate"] = 'Bearer realm="api"'
     if status == 405:

@@ -98,12 +98,12 @@ async def _events(
     told = ""
     if opening is not None:
         told = opening.status
-        yield event("status", _json(_status(interaction_id, told, "", opening.session_id)))
+        yield event("status", _json(_status(interaction_id, told) | {"session_id": str(opening.session_id)}))
     async with aclosing(follow(process, interaction_id, offset=offset)) as updates:
         async for update in updates:
             if update.finished is None and _state(update) != told:
                 told = _state(update)
-                yield event("status", _json(_status(interaction_id, update.status, update.waiting_for)))
+                yield event("status", _json(_status(interaction_id, update.status) | _waiting(update)))
             if update.text:
                 end = update.offset + len(update.text)
                 yield event("delta", _json({"text": update.text, "offset": update.offset}), id_=end)
@@ -114,16 +114,17 @@ async def _events(
 
 
 def _state(update: Update) -> str:
-    return f"{update.status} {update.waiting_for}".strip()
+    return " ".join([update.status, *map(str, _waiting(update).values())])
 
 
-def _status(interaction_id: UUID, status: str, waiting_for: str, session_id: UUID | None = None) -> dict[str, Any]:
-    told: dict[str, Any] = {"status": Status(status).value, "interaction_id": str(interaction_id)}
-    if session_id:
-        told["session_id"] = str(session_id)
-    if waiting_for:
-        told["waiting_for"] = waiting_for
-    return told
+def _status(interaction_id: UUID, status: str) -> dict[str, Any]:
+    return {"status": Status(status).value, "interaction_id": str(interaction_id)}
+
+
+def _waiting(update: Update) -> dict[str, Any]:
+    """What the answer waits for and, in a line, how many are before it; nothing while it goes on."""
+    waiting = {"waiting_for": update.waiting_for, "place": update.place if update.waiting_for else None}
+    return {name: value for name, value in waiting.items() if value not in {"", None}}
 
 
 def _json(value: Any) -> str:

@@ -10,6 +10,9 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
+from chat.admission import TooManyRunning
+from chat.conversation import NotContinuable
+
 ADVICE = {
     "not_authenticated": "Send an access token: `Authorization: Bearer <token>`, from POST /api/token/.",
     "token_not_valid": "Get a new access token from POST /api/token/refresh/, or log in again at POST /api/token/.",
@@ -30,8 +33,17 @@ def problem(status: int, code: str, detail: str, errors: Any = None) -> HttpResp
     return JsonResponse(body(status, code, detail, errors), status=status, content_type="application/problem+json")
 
 
+def headers_of(error: Exception) -> dict[str, str]:
+    """What the response to this exception says beside its body."""
+    return {"Retry-After": str(error.retry_after_s)} if isinstance(error, TooManyRunning) else {}
+
+
 def of_exception(error: Exception) -> tuple[int, dict[str, Any]] | None:
     """Status and JSON for the exceptions that stand for an answer; None for all others, which are bugs."""
+    if isinstance(error, TooManyRunning):
+        return 429, body(429, "too_many_running", str(error))
+    if isinstance(error, NotContinuable):
+        return 409, body(409, "not_continuable", "This answer is whole, or still being written.")
     if isinstance(error, Http404):
         return 404, body(404, "not_found", ADVICE["not_found"])
     if isinstance(error, exceptions.ValidationError):
@@ -56,10 +68,10 @@ def _text(error: exceptions.APIException) -> str:
 
 def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's exception handler."""
-    response = exception_handler(error, context)
     found = of_exception(error)
-    if response is None or found is None:
-        return response
+    if found is None:
+        return None
+    response = exception_handler(error, context) or Response(headers=headers_of(error))
     response.status_code, response.data = found
     response.content_type = "application/problem+json"
     return response

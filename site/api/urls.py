@@ -22,6 +22,11 @@ urlpatterns = [
     path("interactions/<uuid:interaction_id>/stream/", chat.stream_interaction, name="api_interaction_stream"),
     path("interactions/<uuid:interaction_id>/stop/", views.StopInteraction.as_view(), name="api_interaction_stop"),
     path(
+        "interactions/<uuid:interaction_id>/continue/",
+        views.ContinueInteraction.as_view(),
+        name="api_interaction_continue",
+    ),
+    path(
         "interactions/<uuid:interaction_id>/regenerate/",
         views.RegenerateInteraction.as_view(),
         name="api_interaction_regenerate",

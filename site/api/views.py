@@ -83,6 +83,15 @@ class StopInteraction(APIView):
         return Response(InteractionOutput(interaction).data, status=status.HTTP_202_ACCEPTED)
 
 
+class ContinueInteraction(APIView):
+    """Go on with an answer that was stopped, failed or cut, from the text it has."""
+
+    def post(self, request: Request, interaction_id: UUID) -> Response:
+        interaction = get_interaction(request.user, interaction_id)
+        going_on = conversation.continue_answer(interaction=interaction)
+        return Response(InteractionOutput(going_on).data, status=status.HTTP_202_ACCEPTED)
+
+
 class RegenerateInteraction(APIView):
     """Ask the same again; the new interaction is a sibling of this one."""
 

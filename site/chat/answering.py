@@ -9,16 +9,17 @@ import asyncio
 import random
 import time
 from contextlib import aclosing
-from dataclasses import dataclass
 from typing import Any
 
+from chat import leases
 from chat.context import Conversation, Fitted, fit
+from chat.database import in_thread_patiently
 from chat.feed import Feed
 from chat.history import RunInput
 from chat.models import Interaction, Status
 from chat.parameters import DEFAULTS
 from inference.client import End, InferenceClient
-from inference.errors import InferenceError, Interrupted
+from inference.errors import InferenceError, Interrupted, Overloaded
 from inference.protocol import ChatRequest
 
 FIRST_BACKOFF_S = 0.25
@@ -26,27 +27,14 @@ LONGEST_BACKOFF_S = 3.0
 MOST_INTERRUPTIONS = 3
 
 
-@dataclass(slots=True)
-class Measured:
-    """What is found out on the way. `first_token_ms`: since the run began."""
-
-    model_id: str = ""
-    seed: int | None = None
-    prompt_tokens: int | None = None
-    generated_tokens: int = 0
-    first_token_ms: int | None = None
-    dropped_turns: int = 0
-
-
 class Answering:
     """Streams one answer into a feed, with bounded, jittered retries."""
 
     def __init__(self, feed: Feed, *, client: InferenceClient, retry_for_s: float) -> None:
-        self.measured = Measured()
         self._feed = feed
+        self._measured = feed.measured
         self._client = client
         self._retry_for_s = retry_for_s
-        self._started = time.monotonic()
 
     async def answer(self, given: RunInput) -> End:
         """Stream until the model ends its answer.
@@ -69,14 +57,24 @@ class Answering:
                     backoff = FIRST_BACKOFF_S
                 if not error.retryable or interruptions >= MOST_INTERRUPTIONS or time.monotonic() > give_up_at:
                     raise
-                self._feed.set_status(Status.GENERATING if self._feed.text else Status.QUEUED, waiting_for=error.code)
+                await self._tell(error)
             await asyncio.sleep(backoff * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
             backoff = min(backoff * 2, LONGEST_BACKOFF_S)
+
+    async def _tell(self, error: InferenceError) -> None:
+        """Let followers know what is being waited for; in front of a full model, how many are before them."""
+        if self._feed.text:
+            self._feed.set_status(Status.GENERATING, waiting_for=error.code)
+            return
+        place = None
+        if isinstance(error, Overloaded):
+            place = await in_thread_patiently(leases.place_in_line, self._feed.interaction_id)
+        self._feed.set_status(Status.QUEUED, waiting_for=error.code, place=place)
 
     async def _stream_once(self, given: RunInput) -> End:
         options = chosen_parameters(given)
         fitted = await self._fit(given, options["max_tokens"])
-        before = self.measured.generated_tokens
+        before = self._measured.generated_tokens
         async with aclosing(self._client.stream_chat(_request(fitted, options))) as stream:
             async for item in stream:
                 if isinstance(item, End):
@@ -90,25 +88,25 @@ class Answering:
         conversation = Conversation(
             given.session.system_prompt, given.turns, given.interaction.query_text, self._feed.text
         )
-        left = max(1, max_tokens - self.measured.generated_tokens)
+        left = max(1, max_tokens - self._measured.generated_tokens)
         fitted = await fit(conversation, info=info, max_tokens=left, count=self._client.count_tokens)
-        self.measured.model_id = info.model_id
-        self.measured.seed = chosen_parameters(given)["seed"]
-        self.measured.dropped_turns = fitted.dropped_turns
+        self._measured.model_id = info.model_id
+        self._measured.seed = chosen_parameters(given)["seed"]
+        self._measured.dropped_turns = fitted.dropped_turns
         return fitted
 
     def _take_piece(self, text: str) -> None:
-        if self.measured.first_token_ms is None:
-            self.measured.first_token_ms = round((time.monotonic() - self._started) * 1000)
-        self.measured.generated_tokens += 1
+        if self._measured.first_token_ms is None:
+            self._measured.first_token_ms = self._measured.duration_ms
+        self._measured.generated_tokens += 1
         # Postgres text has no NUL; a model may write one all the same.
         self._feed.append(text.replace("\x00", "\ufffd"))
 
     def _take_end(self, end: End, before: int) -> None:
         """The server's own counts, where it gives them: a piece may be several tokens."""
         if end.generated_tokens is not None:
-            self.measured.generated_tokens = before + end.generated_tokens
-        self.measured.prompt_tokens = end.prompt_tokens
+            self._measured.generated_tokens = before + end.generated_tokens
+        self._measured.prompt_tokens = end.prompt_tokens
 
 
 def chosen_parameters(given: RunInput) -> dict[str, Any]:

@@ -27,6 +27,19 @@ TICK_S = 0.25
 RETRY_S = 1.0
 
 
+def _progress_of(feed: Feed, start: int) -> Progress:
+    measured = feed.measured
+    return Progress(
+        feed.interaction_id,
+        feed.status,
+        start,
+        feed.text[start:],
+        measured.generated_tokens,
+        measured.first_token_ms,
+        measured.duration_ms,
+    )
+
+
 class Running(Protocol):
     """What the writer needs of a running answer."""
 
@@ -110,7 +123,7 @@ class CheckpointWriter:
         for interaction_id, running in self.running.items():
             if interaction_id not in self._ended:
                 start = self._logged[interaction_id]
-                items.append(Progress(interaction_id, running.feed.status, start, running.feed.text[start:]))
+                items.append(_progress_of(running.feed, start))
         return items
 
     def _take_note(self, progress: list[Progress], held: dict[UUID, bool]) -> None:

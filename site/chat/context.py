@@ -102,9 +102,15 @@ async def fit(conversation: Conversation, *, info: ModelInfo, max_tokens: int, c
         return lengths[drop]
 
     drop = await _fewest_dropped(len(conversation.turns), budget, length)
-    if await length(drop) > budget:
+    if await length(drop) > budget and not _can_go_on(conversation, lengths[drop], info):
         raise QueryTooLong(lengths[drop], budget)
     return Fitted(conversation.messages(drop=drop), drop, max(1, min(max_tokens, total - lengths[drop])))
+
+
+def _can_go_on(conversation: Conversation, length: int, info: ModelInfo) -> bool:
+    """Whether a begun answer, which has used up some of the room kept for it, may still become longer."""
+    most = min(info.max_input_tokens or length, (info.max_total_tokens or length) - 1)
+    return bool(conversation.continued) and length <= most
 
 
 async def _fewest_dropped(turns: int, budget: int, length: Callable[[int], Awaitable[int]]) -> int:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models.functions import Now
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
@@ -14,9 +14,10 @@ from django.utils import timezone
 from accounts.models import User
 from chat import history
 from chat.access import lock_session
+from chat.admission import admit, lock_owner
 from chat.leases import LEASE_S
-from chat.models import TITLE_MAX_LENGTH, UNFINISHED, ChatSession, Interaction
-from chat.parameters import checked
+from chat.models import TITLE_MAX_LENGTH, UNFINISHED, ChatSession, Interaction, ResponseChunk, Status
+from chat.parameters import DEFAULTS, checked
 from chat.process import current
 
 TITLE_LENGTH = 60
@@ -41,10 +42,13 @@ def ask(
 
     Raises:
         ParameterError: a parameter cannot be used.
+        TooManyRunning: the owner has as many unfinished answers as one may have.
     """
     own_parameters = checked(parameters)
+    lock_owner(owner)
     if idempotency_key and (before := _asked_before(owner, session, idempotency_key)):
         return before
+    admit(owner)
     if session is None:
         session = ChatSession.objects.create(owner=owner, title=title_from(query))
         parent = None
@@ -65,9 +69,7 @@ def ask(
 
 
 def _asked_before(owner: User, session: ChatSession | None, key: str) -> Interaction | None:
-    """The interaction that this key made already. Waits for a twin that is being accepted just now."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"idempotency {owner.pk} {key}"])
+    """The interaction that this key made already."""
     made = Interaction.objects.filter(session__owner=owner, idempotency_key=key)
     if session is not None:
         made = made.filter(session=session)
@@ -82,7 +84,13 @@ def _touch(session: ChatSession, query: str) -> None:
 
 @transaction.atomic
 def regenerate(*, interaction: Interaction) -> Interaction:
-    """Ask the same again: a sibling of the interaction, which stays as it is."""
+    """Ask the same again: a sibling of the interaction, which stays as it is.
+
+    Raises:
+        TooManyRunning: the owner has as many unfinished answers as one may have.
+    """
+    lock_owner(interaction.session.owner)
+    admit(interaction.session.owner)
     session = lock_session(interaction.session_id)
     # Read again: it, or the one it follows, may have been deleted meanwhile.
     interaction = get_object_or_404(Interaction, pk=interaction.pk)
@@ -97,16 +105,48 @@ def regenerate(*, interaction: Interaction) -> Interaction:
     )
 
 
+class NotContinuable(Exception):
+    """The answer is whole, or still being written: there is nothing to go on with."""
+
+
+@transaction.atomic
+def continue_answer(*, interaction: Interaction) -> Interaction:
+    """Go on with an answer that failed, was stopped or reached its length limit, from the text it has.
+
+    Raises:
+        NotContinuable, TooManyRunning
+    """
+    lock_owner(interaction.session.owner)
+    admit(interaction.session.owner)
+    interaction = get_object_or_404(
+        Interaction.objects.select_for_update(of=["self"]).select_related("session"), pk=interaction.pk
+    )
+    if not interaction.is_continuable:
+        raise NotContinuable
+    if interaction.final_response_text:
+        ResponseChunk.objects.create(interaction=interaction, offset=0, text=interaction.final_response_text)
+    # As many tokens again as an answer may have; the count goes on from the ones there are.
+    allowed = {**DEFAULTS, **interaction.session.parameters}["max_tokens"]
+    interaction.parameters["max_tokens"] = allowed + (interaction.generated_tokens or 0)
+    interaction.status = Status.QUEUED
+    interaction.final_response_text = interaction.finish_reason = ""
+    interaction.error_code = interaction.error_message = ""
+    interaction.finished = None
+    interaction.stop_requested = False
+    return _accept(interaction)
+
+
 def _accept(interaction: Interaction) -> Interaction:
     """Save it, leased to this process where one runs answers; otherwise one that does will find it."""
     process = current()
+    interaction.attempts = 0
     if process is not None:
         interaction.lease_owner = process.owner
         # By the database's clock: the only one that all processes share.
         interaction.lease_expires_at = Now() + timedelta(seconds=LEASE_S)
         interaction.attempts = 1
         transaction.on_commit(lambda: process.begin(interaction.pk))
-    interaction.save(force_insert=True)
+    interaction.save()
     interaction.lease_expires_at = None  # the expression, not a time that anybody could read
     return interaction
 

@@ -7,9 +7,30 @@ event loop's thread, so nothing here needs a lock.
 from __future__ import annotations
 
 import asyncio
+import time
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from chat.models import Interaction, Status
+
+
+@dataclass(slots=True)
+class Measured:
+    """What is found out while an answer is made, earlier attempts included. `earlier_ms`: how long those took."""
+
+    model_id: str = ""
+    seed: int | None = None
+    prompt_tokens: int | None = None
+    generated_tokens: int = 0
+    first_token_ms: int | None = None
+    dropped_turns: int = 0
+    earlier_ms: int = 0
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def duration_ms(self) -> int:
+        """How long the answer has taken so far."""
+        return self.earlier_ms + round((time.monotonic() - self.started) * 1000)
 
 
 class Feed:
@@ -18,7 +39,10 @@ class Feed:
     Attributes:
         text: all of the answer so far.
         status: queued or generating, until `finished` is set.
-        waiting_for: why it is still queued: "" (its turn is next), "unreachable", "overloaded", "unavailable", "turn".
+        waiting_for: why it does not go on: "" (it does), "turn" (the answer before it is not finished), or the code of
+        the error after which the model is tried again.
+        place: how many queued answers were asked for before this one; None once it has begun, or if unknown.
+        measured: known to the feed of the run that makes the answer only.
         finished: the saved interaction, once the answer has ended.
         closed: this feed goes no further; if `finished` is None, somebody else has the answer now, or
         gone: the interaction was deleted.
@@ -29,6 +53,8 @@ class Feed:
         self.text = text
         self.status: str = Status.GENERATING if text else Status.QUEUED
         self.waiting_for = ""
+        self.place: int | None = None
+        self.measured = Measured()
         self.finished: Interaction | None = None
         self.closed = False
         self.gone = False
@@ -40,11 +66,12 @@ class Feed:
         self.text += text
         self.status = Status.GENERATING
         self.waiting_for = ""
+        self.place = None
         self._publish()
 
-    def set_status(self, status: str, *, waiting_for: str = "") -> None:
-        if (status, waiting_for) != (self.status, self.waiting_for):
-            self.status, self.waiting_for = status, waiting_for
+    def set_status(self, status: str, *, waiting_for: str = "", place: int | None = None) -> None:
+        if (status, waiting_for, place) != (self.status, self.waiting_for, self.place):
+            self.status, self.waiting_for, self.place = status, waiting_for, place
             self._publish()
 
     def finish(self, interaction: Interaction) -> None:

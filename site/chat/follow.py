@@ -14,7 +14,8 @@ from django.db import Error as DatabaseError
 from chat import leases
 from chat.database import in_thread
 from chat.feed import Feed
-from chat.models import Interaction, Status
+from chat.leases import Logged
+from chat.models import UNFINISHED, Interaction
 
 if TYPE_CHECKING:
     from chat.process import ChatProcess
@@ -35,7 +36,7 @@ class Update:
     Attributes:
         offset: characters of the answer before `text`.
         text: the new text; may be empty (a new status, or a heartbeat after 15 s without news).
-        status, waiting_for: as in Feed.
+        status, waiting_for, place: as in Feed.
         finished: the saved interaction; with it the answer is whole and this is the last update.
     """
 
@@ -43,6 +44,7 @@ class Update:
     text: str
     status: str
     waiting_for: str
+    place: int | None
     finished: Interaction | None
 
 
@@ -62,7 +64,7 @@ async def follow(process: ChatProcess, interaction_id: UUID, *, offset: int = 0)
                 if changed and feed.closed and feed.finished is None:
                     break  # somebody else has the answer now, or it is gone
                 seen = feed.version
-                update = Update(offset, feed.text[offset:], feed.status, feed.waiting_for, feed.finished)
+                update = _update(feed, offset)
                 # The feed goes on while the reader is busy with this; what decides is what the reader got.
                 yield update
                 offset += len(update.text)
@@ -75,6 +77,10 @@ async def follow(process: ChatProcess, interaction_id: UUID, *, offset: int = 0)
                 process.log_reader.detach(feed)
         if attached and feed.gone:
             return
+
+
+def _update(feed: Feed, offset: int) -> Update:
+    return Update(offset, feed.text[offset:], feed.status, feed.waiting_for, feed.place, feed.finished)
 
 
 def _attach(process: ChatProcess, interaction_id: UUID) -> tuple[Feed, bool]:
@@ -132,24 +138,24 @@ class LogReader:
         if not feeds:
             return
         found = await in_thread(leases.read_log, [(feed.interaction_id, len(feed.text)) for feed in feeds])
-        ended = [pk for pk, (status, _) in found.items() if status not in {Status.QUEUED, Status.GENERATING}]
+        ended = [pk for pk, row in found.items() if row.status not in UNFINISHED]
         finished = await in_thread(_load, ended) if ended else {}
         for feed in feeds:
             _advance(feed, found.get(feed.interaction_id), finished.get(feed.interaction_id))
 
 
-def _advance(feed: Feed, row: tuple[str, str] | None, finished: Interaction | None) -> None:
+def _advance(feed: Feed, row: Logged | None, finished: Interaction | None) -> None:
     if feed.closed:
         return
-    if finished is not None:
-        feed.finish(finished)
-    elif row is None:
+    if row is None:
         feed.gone = True
         feed.close()
-    elif row[1]:
-        feed.append(row[1])
-    elif row[0] in {Status.QUEUED, Status.GENERATING}:
-        feed.set_status(row[0])
+    elif finished is not None and finished.is_finished:
+        feed.finish(finished)
+    elif row.text:
+        feed.append(row.text)
+    elif row.status in UNFINISHED:
+        feed.set_status(row.status, place=row.place)
 
 
 def _load(ids: list[UUID]) -> dict[UUID, Interaction]:

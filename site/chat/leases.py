@@ -15,11 +15,13 @@ MAX_ATTEMPTS = 3
 
 RENEW = """
 WITH running AS (
-    SELECT * FROM unnest(%(ids)s::uuid[], %(statuses)s::text[], %(starts)s::int[], %(texts)s::text[])
-        AS r (id, status, start, text)
+    SELECT * FROM unnest(%(ids)s::uuid[], %(statuses)s::text[], %(starts)s::int[], %(texts)s::text[],
+        %(generated_tokens)s::int[], %(first_token_ms)s::int[], %(duration_ms)s::int[])
+        AS r (id, status, start, text, generated_tokens, first_token_ms, duration_ms)
 ), held AS (
     UPDATE chat_interaction i
-    SET lease_expires_at = clock_timestamp() + make_interval(secs => %(lease_s)s), status = r.status
+    SET lease_expires_at = clock_timestamp() + make_interval(secs => %(lease_s)s), status = r.status,
+        generated_tokens = r.generated_tokens, first_token_ms = r.first_token_ms, duration_ms = r.duration_ms
     FROM running r
     WHERE i.id = r.id AND i.lease_owner = %(owner)s AND i.status IN ('queued', 'generating')
     RETURNING i.id, i.stop_requested
@@ -75,7 +77,8 @@ WHERE lease_owner = %(owner)s AND status IN ('queued', 'generating')
 
 # From the piece on in which the known text ends: a piece that was written again may have become longer since.
 READ_LOG = """
-SELECT i.id, i.status,
+SELECT i.id, i.status, CASE i.status WHEN 'queued' THEN (
+        SELECT count(*) FROM chat_interaction q WHERE q.status = 'queued' AND q.created < i.created) END,
     coalesce(string_agg(substr(c.text, greatest(f.seen - c."offset", 0) + 1), '' ORDER BY c."offset"), '')
 FROM unnest(%(ids)s::uuid[], %(seen)s::int[]) AS f (id, seen)
 JOIN chat_interaction i ON i.id = f.id
@@ -85,14 +88,32 @@ LEFT JOIN chat_responsechunk c ON c.interaction_id = i.id AND c."offset" >= (
 GROUP BY i.id, i.status
 """
 
+PLACE = """
+SELECT count(*) FROM chat_interaction q, chat_interaction i
+WHERE i.id = %(id)s AND q.status = 'queued' AND q.created < i.created
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """New text of a running answer: `text` starts `start` characters into it."""
+    """New text of a running answer: `text` starts `start` characters into it. The counts are for whoever has to go on
+    with it."""
 
     id: UUID
     status: str
     start: int
+    text: str
+    generated_tokens: int | None = None
+    first_token_ms: int | None = None
+    duration_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """An answer as its log tells it: `place` in line while it is queued, and the `text` not known yet."""
+
+    status: str
+    place: int | None
     text: str
 
 
@@ -132,6 +153,9 @@ def renew(*, owner: str, progress: Sequence[Progress]) -> dict[UUID, bool]:
                 "statuses": [item.status for item in progress],
                 "starts": [item.start for item in progress],
                 "texts": [item.text for item in progress],
+                "generated_tokens": [item.generated_tokens for item in progress],
+                "first_token_ms": [item.first_token_ms for item in progress],
+                "duration_ms": [item.duration_ms for item in progress],
             },
         )
         return dict(cursor.fetchall())
@@ -158,15 +182,22 @@ def release(*, owner: str) -> None:
         cursor.execute(RELEASE, {"owner": owner})
 
 
-def read_log(seen: Sequence[tuple[UUID, int]]) -> dict[UUID, tuple[str, str]]:
+def place_in_line(interaction_id: UUID) -> int:
+    """How many answers are queued that were asked for before this one."""
+    with connection.cursor() as cursor:
+        cursor.execute(PLACE, {"id": interaction_id})
+        return int(cursor.fetchone()[0])
+
+
+def read_log(seen: Sequence[tuple[UUID, int]]) -> dict[UUID, Logged]:
     """Read on in several answers' logs at once.
 
     Args:
         seen: interaction and the number of its characters known already.
 
     Returns:
-        For each interaction that exists: its status and the text logged after that.
+        What there is for each interaction that exists.
     """
     with connection.cursor() as cursor:
         cursor.execute(READ_LOG, {"ids": [item[0] for item in seen], "seen": [item[1] for item in seen]})
-        return {row[0]: (row[1], row[2]) for row in cursor.fetchall()}
+        return {row[0]: Logged(*row[1:]) for row in cursor.fetchall()}

@@ -118,6 +118,11 @@ class Interaction(models.Model):
         return self.status not in UNFINISHED
 
     @property
+    def is_continuable(self) -> bool:
+        """Whether it ended before the model's own end."""
+        return self.status in {Status.STOPPED, Status.FAILED} or self.finish_reason == "length"
+
+    @property
     def tokens_per_second(self) -> float | None:
         """Generated tokens per second of generating: after the first token, so without the wait for it."""
         if not self.generated_tokens or self.duration_ms is None or self.first_token_ms is None:

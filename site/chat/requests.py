@@ -13,6 +13,7 @@ from django_htmx.http import reswap, retarget
 from django_htmx.middleware import HtmxDetails
 
 from accounts.models import User
+from chat.admission import TooManyRunning
 
 P = ParamSpec("P")
 
@@ -47,6 +48,27 @@ def login_needed(
                 "Log in again in another tab, then send this again: what you wrote is still here.",
             )
         return redirect_to_login(request.get_full_path())
+
+    return checked
+
+
+def limits_told(
+    view: Callable[Concatenate[HtmxRequest, P], HttpResponse],
+) -> Callable[Concatenate[HtmxRequest, P], HttpResponse]:
+    """Answer 429, in words, where the user has as many running answers as one may have."""
+
+    @wraps(view)
+    def checked(request: HtmxRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        try:
+            return view(request, *args, **kwargs)
+        except TooManyRunning as error:
+            if request.htmx:
+                response = notice(request, 429, "Not yet", str(error))
+            else:
+                page = {"status": 429, "title": "Not yet", "advice": str(error)}
+                response = render(request, "error.html", {"error": page}, status=429)
+            response["Retry-After"] = str(error.retry_after_s)
+            return response
 
     return checked
 

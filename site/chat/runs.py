@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable
 from uuid import UUID
 
@@ -51,7 +50,6 @@ class Run:
         self._answering = Answering(self.feed, client=client, retry_for_s=retry_for_s)
         self._writer = writer
         self._until_finished = until_finished
-        self._started = time.monotonic()
         self._stop_wanted = False
         self._loaded = False
         self._saving = False
@@ -100,8 +98,12 @@ class Run:
             logger.exception("run of %s ended without saving", self.interaction_id)
 
     def _resume(self, given: RunInput) -> None:
-        """Go on from what earlier attempts logged."""
+        """Go on from what earlier attempts logged and counted."""
         self._loaded = True
+        measured = self.feed.measured
+        measured.generated_tokens = given.interaction.generated_tokens or 0
+        measured.first_token_ms = given.interaction.first_token_ms
+        measured.earlier_ms = given.interaction.duration_ms or 0
         if given.logged:
             self.feed.append(given.logged)
         self._writer.add(self, logged=len(given.logged))
@@ -140,7 +142,7 @@ class Run:
         return await in_thread_patiently(history.load_run, self.interaction_id) or given
 
     def _ended(self, status: Status, *, end: End | None = None, code: str = "", message: str = "") -> Ended:
-        measured = self._answering.measured
+        measured = self.feed.measured
         return Ended(
             id=self.interaction_id,
             status=status,
@@ -153,7 +155,7 @@ class Run:
             prompt_tokens=measured.prompt_tokens,
             generated_tokens=measured.generated_tokens,
             first_token_ms=measured.first_token_ms,
-            duration_ms=round((time.monotonic() - self._started) * 1000),
+            duration_ms=measured.duration_ms,
             dropped_turns=measured.dropped_turns,
         )
 

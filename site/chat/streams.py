@@ -73,7 +73,8 @@ class AnswerEvents:
         return events or [comment()]
 
     def _waiting(self, update: Update) -> str:
-        context = {"waiting_for": update.waiting_for, "begun": self._blocks.length > 0}
+        begun = self._blocks.length > 0
+        context = {"waiting_for": update.waiting_for, "place": update.place, "begun": begun}
         return render_to_string("_fragments/waiting.html", context)
 
     def _message(self, interaction: Interaction) -> str:

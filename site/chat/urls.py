@@ -13,5 +13,6 @@ urlpatterns = [
     path("chat/<uuid:session_id>/delete/", views.delete, name="delete_session"),
     path("interactions/<uuid:interaction_id>/stream/", streams.stream, name="stream_interaction"),
     path("interactions/<uuid:interaction_id>/stop/", views.stop, name="stop_interaction"),
+    path("interactions/<uuid:interaction_id>/continue/", views.continue_answer, name="continue_interaction"),
     path("interactions/<uuid:interaction_id>/regenerate/", views.regenerate, name="regenerate_interaction"),
 ]

@@ -15,9 +15,10 @@ from django_htmx.http import HttpResponseClientRedirect, push_url, reswap, retar
 
 from chat import conversation, presentation
 from chat.access import get_interaction, get_session, sessions_of
+from chat.admission import TooManyRunning
 from chat.forms import QueryForm, TitleForm
 from chat.models import ChatSession, Interaction
-from chat.requests import HtmxRequest, SeeOther, login_needed
+from chat.requests import HtmxRequest, SeeOther, limits_told, login_needed, notice
 
 SESSIONS_PER_PAGE = 50
 
@@ -53,12 +54,18 @@ def _ask(request: HtmxRequest, found: ChatSession | None) -> HttpResponse:
     form = QueryForm(request.POST)
     if not form.is_valid():
         return _refused(request, found, form)
-    interaction = conversation.ask(
-        owner=request.user,
-        session=found,
-        query=form.cleaned_data["query"],
-        idempotency_key=form.cleaned_data["idempotency_key"],
-    )
+    try:
+        interaction = conversation.ask(
+            owner=request.user,
+            session=found,
+            query=form.cleaned_data["query"],
+            idempotency_key=form.cleaned_data["idempotency_key"],
+        )
+    except TooManyRunning as error:
+        form.add_error("query", str(error))
+        response = _refused(request, found, form, status=429)
+        response["Retry-After"] = str(error.retry_after_s)
+        return response
     if not request.htmx:
         return SeeOther(interaction.session.get_absolute_url())
     response = _asked(request, interaction)
@@ -76,13 +83,13 @@ def _asked(request: HtmxRequest, interaction: Interaction) -> HttpResponse:
     return render(request, "_fragments/asked.html", context)
 
 
-def _refused(request: HtmxRequest, found: ChatSession | None, form: QueryForm) -> HttpResponse:
+def _refused(request: HtmxRequest, found: ChatSession | None, form: QueryForm, status: int = 422) -> HttpResponse:
     if request.htmx:
         context = {"session": found, "form": form}
-        response = render(request, "_fragments/composer.html", context, status=422)
+        response = render(request, "_fragments/composer.html", context, status=status)
         return reswap(retarget(response, "#composer"), "outerHTML")
     context = presentation.page_context(request.user, found, form=form)
-    return render(request, "chat/chat.html", context, status=422)
+    return render(request, "chat/chat.html", context, status=status)
 
 
 @never_cache
@@ -151,11 +158,30 @@ def stop(request: HtmxRequest, interaction_id: UUID) -> HttpResponse:
 
 @require_POST
 @login_needed
+@limits_told
 def regenerate(request: HtmxRequest, interaction_id: UUID) -> HttpResponse:
     """Ask the same question again, for another answer or after a failure."""
     interaction = get_interaction(request.user, interaction_id)
-    again = conversation.regenerate(interaction=interaction)
+    return _going_on(request, conversation.regenerate(interaction=interaction))
+
+
+@require_POST
+@login_needed
+@limits_told
+def continue_answer(request: HtmxRequest, interaction_id: UUID) -> HttpResponse:
+    """Go on with an answer that was stopped, failed or cut, from the text it has."""
+    interaction = get_interaction(request.user, interaction_id)
+    try:
+        return _going_on(request, conversation.continue_answer(interaction=interaction))
+    except conversation.NotContinuable:
+        if request.htmx:
+            return notice(request, 409, "This answer is whole", "There is nothing to continue. Reload the page.")
+        return SeeOther(interaction.session.get_absolute_url())
+
+
+def _going_on(request: HtmxRequest, interaction: Interaction) -> HttpResponse:
+    """The turn whose answer is being written now."""
     if not request.htmx:
-        return SeeOther(again.session.get_absolute_url())
-    context = {"session": again.session, "turn": presentation.turns_of([again])[0]}
+        return SeeOther(interaction.session.get_absolute_url())
+    context = {"session": interaction.session, "turn": presentation.turns_of([interaction])[0]}
     return render(request, "_fragments/turn.html", context)

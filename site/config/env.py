@@ -72,6 +72,7 @@ class Env(BaseSettings):
     signup: Literal["open", "closed"] = "open"
     web_processes: Annotated[int, Field(ge=1, le=64)] = 1
     https: bool = False
+    answers_per_user: Annotated[int, Field(ge=1, le=100_000)] = 8
     database_pool: Annotated[int, Field(ge=2, le=1000)] = 16
     # Seconds. Connecting; until the first token of an answer (it may wait in the server's queue); between two tokens;
     # and for how long a server that is away or overloaded is tried again before the answer fails.

@@ -46,6 +46,8 @@ def database(env: Env) -> dict[str, Any]:
         )
     parsed: dict[str, Any] = dict(dj_database_url.parse(env.database_url))
     parsed["CONN_MAX_AGE"] = 0
+    # The pool looks at a connection before it lends it: after a restart of the database no request gets a dead one.
+    parsed["CONN_HEALTH_CHECKS"] = True
     parsed["OPTIONS"] = {
         **parsed.get("OPTIONS", {}),
         "pool": {"min_size": 1, "max_size": env.database_pool, "timeout": 5},

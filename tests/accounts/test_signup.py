@@ -87,9 +87,7 @@ def post_in_thread(given: dict[str, str]) -> int:
         (form("owner"), "already exists"),
     ],
 )
-def test_what_cannot_be_used_is_told_beside_the_field(
-    client: Client, owner: User, given: dict[str, str], says: str
-):
+def test_what_cannot_be_used_is_told_beside_the_field(client: Client, owner: User, given: dict[str, str], says: str):
     response = client.post(URL, given)
     assert response.status_code == 200
     assert says in response.text

@@ -30,6 +30,7 @@ CLOSED = {
     "api_interaction_stream": ({"GET"}, False),
     "api_interaction_stop": ({"POST"}, False),
     "api_interaction_regenerate": ({"POST"}, False),
+    "api_interaction_continue": ({"POST"}, False),
 }
 ROUTES = OPEN | CLOSED
 METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE"}
@@ -113,9 +114,7 @@ def test_another_method_is_refused_and_the_right_ones_are_named(name: str, owner
 
 @pytest.mark.parametrize(("name", "method"), BODIES)
 @pytest.mark.parametrize("body", ["{", "[" * 100_000, "\x00", '{"a": NaN}'])
-def test_a_body_that_is_no_json_is_refused(
-    name: str, method: str, body: str, owner: User, program: APIClient
-):
+def test_a_body_that_is_no_json_is_refused(name: str, method: str, body: str, owner: User, program: APIClient):
     response = program.generic(method, url_of(name, owner), body, content_type="application/json")
     assert is_problem(response, 400, "parse_error")
 
@@ -131,9 +130,7 @@ def test_another_content_type_is_refused(name: str, method: str, owner: User, pr
 
 @pytest.mark.parametrize(("name", "method"), BODIES)
 @pytest.mark.parametrize("body", ["[]", "1", "null", '"text"'])
-def test_json_that_is_no_object_is_refused(
-    name: str, method: str, body: str, owner: User, program: APIClient
-):
+def test_json_that_is_no_object_is_refused(name: str, method: str, body: str, owner: User, program: APIClient):
     response = program.generic(method, url_of(name, owner), body, content_type="application/json")
     assert is_problem(response, 400, "invalid")
 

@@ -34,9 +34,7 @@ def text_of(found: list[Event]) -> str:
     return "".join(event.json()["text"] for event in found if event.name == "delta")
 
 
-async def test_a_client_that_comes_back_at_any_offset_misses_and_repeats_nothing(
-    site: SiteServer, owner: User
-):
+async def test_a_client_that_comes_back_at_any_offset_misses_and_repeats_nothing(site: SiteServer, owner: User):
     made = await in_thread(make_interaction, owner, status=Status.COMPLETE, final_response_text=TEXT)
     async with site.program(owner) as client:
         for offset in range(len(TEXT) + 1):
@@ -83,9 +81,7 @@ async def test_a_deleted_answer_ends_the_stream_without_done(site: SiteServer, o
             assert "done" not in [event.name async for event in events(response)]
 
 
-async def test_what_is_a_strangers_and_what_is_not_there_look_the_same(
-    site: SiteServer, owner: User, stranger: User
-):
+async def test_what_is_a_strangers_and_what_is_not_there_look_the_same(site: SiteServer, owner: User, stranger: User):
     made = await in_thread(make_interaction, owner, status=Status.COMPLETE, final_response_text="secret")
     bodies = []
     async with site.program(stranger) as client:

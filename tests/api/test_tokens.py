@@ -36,9 +36,7 @@ def test_name_and_password_give_a_token_that_works(nobody: APIClient, owner: Use
 @pytest.mark.parametrize(
     "given", [{"username": "owner", "password": "wrong"}, {"username": "nobody", "password": PASSWORD}]
 )
-def test_a_wrong_name_and_a_wrong_password_look_the_same(
-    nobody: APIClient, owner: User, given: dict[str, str]
-):
+def test_a_wrong_name_and_a_wrong_password_look_the_same(nobody: APIClient, owner: User, given: dict[str, str]):
     response = nobody.post("/api/token/", given, format="json")
     assert (response.status_code, response.json()["code"]) == (401, "no_active_account")
     assert response["Content-Type"] == "application/problem+json"

@@ -154,9 +154,7 @@ def test_the_same_form_sent_many_times_at_once_asks_once(browser: Browser, earli
 def test_questions_asked_at_once_follow_one_another(browser: Browser, earlier: Interaction):
     def send(number: int) -> int:
         try:
-            status: int = browser.post(
-                path_of(earlier, new=False), {"query": f"Question {number}"}
-            ).status_code
+            status: int = browser.post(path_of(earlier, new=False), {"query": f"Question {number}"}).status_code
             return status
         finally:
             connection.close()

@@ -75,9 +75,7 @@ def test_how_an_answer_ended_is_told_and_its_text_is_kept(
     assert f"/interactions/{made.pk}/regenerate/" in text
 
 
-def test_a_running_answer_is_shown_as_far_as_it_is_logged_and_followed_from_there(
-    browser: Browser, owner: User
-):
+def test_a_running_answer_is_shown_as_far_as_it_is_logged_and_followed_from_there(browser: Browser, owner: User):
     made = make_running(owner, "another", text="# Title\n\nThe live end")
     ResponseChunk.objects.create(interaction=made, offset=len("# Title\n\nThe live end"), text=" of it")
     text = browser.get(made.session.get_absolute_url()).text
@@ -120,9 +118,7 @@ def test_a_long_chat_shows_its_newest_turns_and_the_rest_on_demand(browser: Brow
     assert "question 0." in browser.get(f"{url}?all").text
 
 
-def test_the_cost_of_a_page_does_not_grow_with_its_turns(
-    browser: Browser, owner: User, django_assert_max_num_queries
-):
+def test_the_cost_of_a_page_does_not_grow_with_its_turns(browser: Browser, owner: User, django_assert_max_num_queries):
     made = chain(owner, 60)
     with django_assert_max_num_queries(8):
         browser.get(made[0].session.get_absolute_url())

@@ -62,9 +62,7 @@ async def test_new_text_is_logged_once_and_in_order(writer: CheckpointWriter, ow
 
 
 @pytest.mark.parametrize("count", [1, 200])
-async def test_a_tick_is_one_statement_however_many_answers_run(
-    writer: CheckpointWriter, owner: User, count: int
-):
+async def test_a_tick_is_one_statement_however_many_answers_run(writer: CheckpointWriter, owner: User, count: int):
     await in_thread(make_many, owner, count)
     for made in await in_thread(lambda: list(Interaction.objects.all())):
         writer.add(Answer(made, "some text"), logged=0)
@@ -77,8 +75,7 @@ async def test_a_tick_is_one_statement_however_many_answers_run(
 def make_many(owner: User, count: int) -> None:
     session = ChatSession.objects.create(owner=owner)
     Interaction.objects.bulk_create(
-        Interaction(session=session, query_text="?", status=Status.GENERATING, lease_owner="a")
-        for _ in range(count)
+        Interaction(session=session, query_text="?", status=Status.GENERATING, lease_owner="a") for _ in range(count)
     )
 
 
@@ -99,9 +96,7 @@ async def test_many_ends_are_saved_in_one_statement(writer: CheckpointWriter, ow
     assert await in_thread(Interaction.objects.filter(final_response_text="whole").count) == 20
 
 
-async def test_an_answer_whose_lease_was_lost_is_told_and_the_others_go_on(
-    writer: CheckpointWriter, owner: User
-):
+async def test_an_answer_whose_lease_was_lost_is_told_and_the_others_go_on(writer: CheckpointWriter, owner: User):
     lost, lost_answer = await running(writer, owner, "lost")
     held, held_answer = await running(writer, owner, "held")
     await in_thread(Interaction.objects.filter(pk=lost.pk).update, lease_owner="b")
@@ -110,18 +105,14 @@ async def test_an_answer_whose_lease_was_lost_is_told_and_the_others_go_on(
     assert (await log_of(lost), await log_of(held)) == ([], [(0, "held")])
 
 
-async def test_an_answer_is_told_that_a_stop_was_asked_for_in_another_process(
-    writer: CheckpointWriter, owner: User
-):
+async def test_an_answer_is_told_that_a_stop_was_asked_for_in_another_process(writer: CheckpointWriter, owner: User):
     made, answer = await running(writer, owner)
     await in_thread(Interaction.objects.filter(pk=made.pk).update, stop_requested=True)
     await writer.tick()
     assert answer.told == ["stop"]
 
 
-async def test_a_row_that_the_database_refuses_does_not_hold_up_the_others(
-    writer: CheckpointWriter, owner: User
-):
+async def test_a_row_that_the_database_refuses_does_not_hold_up_the_others(writer: CheckpointWriter, owner: User):
     (bad, _), (good, _) = await running(writer, owner), await running(writer, owner)
     finishing = asyncio.gather(
         writer.finish(Ended(bad.pk, "no such status", "")), writer.finish(complete(good, "whole"))
@@ -134,9 +125,7 @@ async def test_a_row_that_the_database_refuses_does_not_hold_up_the_others(
     assert (await saved(bad)).status == "generating"
 
 
-async def test_the_end_of_an_answer_that_is_gone_is_reported_as_not_saved(
-    writer: CheckpointWriter, owner: User
-):
+async def test_the_end_of_an_answer_that_is_gone_is_reported_as_not_saved(writer: CheckpointWriter, owner: User):
     made, _ = await running(writer, owner)
     ended = complete(made, "whole")
     await in_thread(Interaction.objects.all().delete)

@@ -49,9 +49,11 @@ async def test_what_fits_leaves_room_for_an_answer_and_drops_as_few_turns_as_it_
 ):
     reserved = min(max_tokens, max(total // 4, 1))
     budget = min(most_input or total, total - reserved)
+    # A begun answer may use up the room that was kept for it.
+    room = max(budget, min(most_input or total, total - 1)) if conversation.continued else budget
     alone = await count_words(conversation.messages(drop=len(conversation.turns))) or 0
     fitting = fit(conversation, info=window(total, most_input), max_tokens=max_tokens, count=count_words)
-    if alone > budget:
+    if alone > room:
         with pytest.raises(QueryTooLong) as refused:
             await fitting
         assert (refused.value.tokens, refused.value.limit) == (alone, budget)
@@ -59,7 +61,7 @@ async def test_what_fits_leaves_room_for_an_answer_and_drops_as_few_turns_as_it_
     fitted = await fitting
     length = await count_words(fitted.messages) or 0
     assert fitted.messages == conversation.messages(drop=fitted.dropped_turns)
-    assert length <= budget
+    assert length <= room
     assert 1 <= fitted.max_tokens <= max_tokens
     assert length + fitted.max_tokens <= total
     if fitted.dropped_turns:
@@ -71,9 +73,7 @@ async def test_what_fits_leaves_room_for_an_answer_and_drops_as_few_turns_as_it_
     conversation=st.builds(Conversation, texts, turns, texts, texts),
     total=st.integers(1, 1500),
 )
-async def test_the_system_prompt_the_newest_turns_and_the_question_are_kept(
-    conversation: Conversation, total: int
-):
+async def test_the_system_prompt_the_newest_turns_and_the_question_are_kept(conversation: Conversation, total: int):
     try:
         fitted = await fit(conversation, info=window(total), max_tokens=50, count=count_words)
     except QueryTooLong:
@@ -124,9 +124,7 @@ async def test_finding_the_cut_of_a_thousand_turns_asks_the_server_a_dozen_times
 
 async def test_a_server_that_cannot_count_is_estimated_for():
     turns = [Turn(words(100), words(100))] * 20
-    fitted = await fit(
-        Conversation("", turns, "question"), info=window(1000), max_tokens=200, count=cannot_count
-    )
+    fitted = await fit(Conversation("", turns, "question"), info=window(1000), max_tokens=200, count=cannot_count)
     assert 0 < fitted.dropped_turns < 20
     assert estimate(fitted.messages) <= 800
 
@@ -157,3 +155,13 @@ def test_a_begun_answer_is_the_last_message():
     messages = Conversation("System", [Turn("a", "b")], "c", "Begun").messages()
     assert [message["role"] for message in messages] == ["system", "user", "assistant", "user", "assistant"]
     assert messages[-1]["content"] == "Begun"
+
+
+async def test_a_begun_answer_goes_on_in_the_room_that_was_kept_for_it():
+    begun = Conversation("", [], words(60), continued=words(25))
+    fitted = await fit(begun, info=window(100), max_tokens=50, count=count_words)
+    length = await count_words(begun.messages()) or 0
+    assert length > 75, "it has used up some of the room"
+    assert (fitted.messages, fitted.max_tokens) == (begun.messages(), 100 - length)
+    with pytest.raises(QueryTooLong):
+        await fit(Conversation("", [], words(85)), info=window(100), max_tokens=50, count=count_words)

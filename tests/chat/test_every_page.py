@@ -21,6 +21,7 @@ ROUTES = {
     "stream_interaction": {"GET"},
     "stop_interaction": {"POST"},
     "regenerate_interaction": {"POST"},
+    "continue_interaction": {"POST"},
 }
 METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE"}
 
@@ -28,9 +29,7 @@ METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE"}
 def url_of(name: str, made: Interaction) -> str:
     pattern = next(one for one in urlpatterns if one.name == name)
     values = {"session_id": made.session_id, "interaction_id": made.pk}
-    return reverse(
-        name, kwargs={key: value for key, value in values.items() if key in pattern.pattern.converters}
-    )
+    return reverse(name, kwargs={key: value for key, value in values.items() if key in pattern.pattern.converters})
 
 
 def test_every_route_is_looked_at_here():

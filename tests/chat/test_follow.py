@@ -46,9 +46,7 @@ async def follow_from(process: ChatProcess, interaction: Interaction, offset: in
 
 
 def speak(stub: StubTgi) -> None:
-    stub.behaviour = Behaviour(
-        pieces=[TEXT[start : start + 7] for start in range(0, len(TEXT), 7)], delay_s=0.005
-    )
+    stub.behaviour = Behaviour(pieces=[TEXT[start : start + 7] for start in range(0, len(TEXT), 7)], delay_s=0.005)
 
 
 OFFSETS = [0, 1, 6, 7, 8, len(TEXT) // 2, len(TEXT) - 1, len(TEXT)]
@@ -60,9 +58,7 @@ async def test_followers_from_any_offset_miss_and_repeat_nothing_here_and_elsewh
     speak(stub)
     async with another_process(stub.url) as elsewhere:
         asked = await ask(owner)
-        followers = [
-            follow_from(where, asked, offset) for where in (process, elsewhere) for offset in OFFSETS
-        ]
+        followers = [follow_from(where, asked, offset) for where in (process, elsewhere) for offset in OFFSETS]
         found = await asyncio.gather(*followers)
     for seen in found:
         assert seen.text == TEXT[seen.offset :]
@@ -78,9 +74,7 @@ async def test_a_finished_answer_is_given_from_the_offset_on(process: ChatProces
     assert seen.finished == made
 
 
-async def test_a_follower_that_comes_and_goes_reads_the_whole(
-    process: ChatProcess, owner: User, stub: StubTgi
-):
+async def test_a_follower_that_comes_and_goes_reads_the_whole(process: ChatProcess, owner: User, stub: StubTgi):
     """As an EventSource does that loses its connection after every event."""
     speak(stub)
     async with another_process(stub.url) as elsewhere:
@@ -102,9 +96,7 @@ async def take_some(process: ChatProcess, interaction: Interaction, seen: Seen) 
                 return
 
 
-async def test_a_slow_follower_gets_what_it_missed_in_one_update(
-    process: ChatProcess, owner: User, stub: StubTgi
-):
+async def test_a_slow_follower_gets_what_it_missed_in_one_update(process: ChatProcess, owner: User, stub: StubTgi):
     speak(stub)
     asked = await ask(owner)
     async with aclosing(follow(process, asked.pk)) as updates:
@@ -123,9 +115,7 @@ async def test_following_elsewhere_tells_the_status(process: ChatProcess, owner:
     assert (update.text, update.status) == ("Hel", "generating")
 
 
-async def test_a_piece_that_is_written_again_and_longer_is_followed_without_a_gap(
-    process: ChatProcess, owner: User
-):
+async def test_a_piece_that_is_written_again_and_longer_is_followed_without_a_gap(process: ChatProcess, owner: User):
     """The acknowledgement of a commit was lost, so its text came again together with what was new."""
     made = await in_thread(make_running, owner, "another")
     seen = Seen()

@@ -56,9 +56,7 @@ async def test_a_process_that_stops_hands_its_answers_over_and_the_next_one_cont
     assert stub.requests[-1]["messages"][-1] == {"role": "assistant", "content": logged}
 
 
-async def test_followers_have_seen_no_more_than_what_was_handed_over(
-    process: ChatProcess, owner: User, stub: StubTgi
-):
+async def test_followers_have_seen_no_more_than_what_was_handed_over(process: ChatProcess, owner: User, stub: StubTgi):
     stub.behaviour = Behaviour(pieces=PIECES, delay_s=0.005)
     asked = await ask(owner)
     seen = ""
@@ -139,8 +137,11 @@ async def test_a_question_waiting_for_its_turn_does_not_jump_it_when_the_process
     first = await ask(owner, "First")
     second = await ask(owner, "Second", session=first.session)
     await until(lambda: second.pk in process.runs and process.runs[second.pk].feed.waiting_for == "turn")
-    await until(lambda: stub.requests)
+    feed = process.runs[first.pk].feed
+    await until(lambda: feed.text)
     process.drain()
+    had = len(feed.text)
+    await until(lambda: len(feed.text) > had + 30)  # time enough for the second to begin, if it did
     await process.stop()
     assert [request["messages"][-1]["content"] for request in stub.requests] == ["First"]
     stub.behaviour.delay_s = 0
@@ -158,9 +159,7 @@ async def test_a_process_that_drains_begins_nothing_new(process: ChatProcess, ow
         assert (await finished(successor, asked)).status == "complete"
 
 
-async def test_many_unfinished_answers_are_taken_over_together(
-    process: ChatProcess, owner: User, stub: StubTgi
-):
+async def test_many_unfinished_answers_are_taken_over_together(process: ChatProcess, owner: User, stub: StubTgi):
     made = [await in_thread(make_interaction, owner, f"question {number}") for number in range(60)]
     ended = await asyncio.gather(*(finished(process, one) for one in made))
     assert {one.status for one in ended} == {Status.COMPLETE}

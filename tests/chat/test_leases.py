@@ -64,9 +64,7 @@ def test_renewing_keeps_the_lease_and_logs_the_text(owner: User):
 
 def test_renewing_a_lost_lease_writes_nothing_and_says_so(owner: User):
     lost, held = make_running(owner, "b"), make_running(owner, "a")
-    assert leases.renew(owner="a", progress=[progress(lost, "mine"), progress(held, "too")]) == {
-        held.pk: False
-    }
+    assert leases.renew(owner="a", progress=[progress(lost, "mine"), progress(held, "too")]) == {held.pk: False}
     assert read_log_of(lost.pk) == []
     lost.refresh_from_db()
     assert lost.lease_owner == "b"
@@ -96,13 +94,14 @@ def test_a_reader_who_has_half_of_a_rewritten_piece_gets_the_other_half(owner: U
     leases.renew(owner="a", progress=[progress(made, "Hello, world")])
     leases.renew(owner="a", progress=[progress(made, "!", start=12)])
     for seen in range(14):
-        assert leases.read_log([(made.pk, seen)]) == {made.pk: ("generating", "Hello, world!"[seen:])}
+        found = leases.read_log([(made.pk, seen)])[made.pk]
+        assert (found.status, found.text) == ("generating", "Hello, world!"[seen:])
 
 
 def test_reading_the_log_counts_characters_not_bytes(owner: User):
     made = make_running(owner, "a", text="naïve 🙂 日本")
     for seen in range(11):
-        assert leases.read_log([(made.pk, seen)])[made.pk][1] == "naïve 🙂 日本"[seen:]
+        assert leases.read_log([(made.pk, seen)])[made.pk].text == "naïve 🙂 日本"[seen:]
 
 
 def test_reading_many_logs_at_once_keeps_them_apart_and_leaves_out_deleted_ones(owner: User):
@@ -111,7 +110,7 @@ def test_reading_many_logs_at_once_keeps_them_apart_and_leaves_out_deleted_ones(
     gone_id = gone.pk
     gone.delete()
     found = leases.read_log([(first.pk, 1), (second.pk, 0), (gone_id, 0)])
-    assert found == {first.pk: ("generating", "ne"), second.pk: ("generating", "two")}
+    assert {pk: one.text for pk, one in found.items()} == {first.pk: "ne", second.pk: "two"}
 
 
 def test_finishing_saves_everything_frees_the_lease_and_clears_the_log(owner: User):

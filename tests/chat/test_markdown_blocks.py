@@ -123,9 +123,7 @@ def test_joined_blocks_of_random_documents_are_the_whole_document(text):
     ),
 )
 def test_definitions_reach_every_later_block(before, uses):
-    definitions = (
-        '[a]: http://example.com/a\n[B]: <http://example.com/?x=1&y> "t"\n\n> [c]: https://example.com/c\n'
-    )
+    definitions = '[a]: http://example.com/a\n[B]: <http://example.com/?x=1&y> "t"\n\n> [c]: https://example.com/c\n'
     text = "\n\n".join([definitions, *uses, *before])
     assert comparable(render(text)) == comparable(whole(text))
 
@@ -147,9 +145,7 @@ def test_blocks_come_as_soon_as_nothing_can_change_them():
     assert answer.end == answer.length - len("After the list.\n")
 
 
-@pytest.mark.parametrize(
-    "opener", ["- a\n\n", "> a\n\n", "1. a\n\n", "    a\n\n", "[^1]: a\n\n", "a\n\n", "<b>\n\n"]
-)
+@pytest.mark.parametrize("opener", ["- a\n\n", "> a\n\n", "1. a\n\n", "    a\n\n", "[^1]: a\n\n", "a\n\n", "<b>\n\n"])
 def test_a_paragraph_at_the_margin_ends_what_came_before(opener):
     answer = AnswerStream()
     blocks = answer.feed(opener + "text\n")

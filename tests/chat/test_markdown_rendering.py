@@ -63,10 +63,7 @@ def test_images_become_links_to_them():
 
 def test_tasks_are_read_aloud_and_cannot_be_changed():
     html = render("- [ ] a\n- [x] b\n")
-    assert (
-        '<li class="task"><input type="checkbox" class="task-checkbox" disabled="" aria-label="Not done"> a'
-        in html
-    )
+    assert '<li class="task"><input type="checkbox" class="task-checkbox" disabled="" aria-label="Not done"> a' in html
     assert 'disabled="" checked="" aria-label="Done"> b</li>' in html
     assert '<li class="task"><p><input ' in render("- [ ] a\n\n- [x] b\n")
 
@@ -128,10 +125,7 @@ def test_inline_maths(text):
 
 @pytest.mark.parametrize("text", ["$$\nx\n$$", "\\[\nx\n\\]", "```math\nx\n```"])
 def test_display_maths(text):
-    assert (
-        '<span class="math math-display"><math display="block"><mrow><mi>x</mi></mrow></math></span>'
-        in render(text)
-    )
+    assert '<span class="math math-display"><math display="block"><mrow><mi>x</mi></mrow></math></span>' in render(text)
 
 
 def test_aligned_equations_are_a_table_without_numbers():
@@ -146,9 +140,7 @@ def test_bad_latex_is_shown_as_its_source(latex):
 
 
 def test_latex_cannot_bring_in_elements_or_styles():
-    html = render(
-        "$\\text{<img src=x>&lt;b&gt;} \\href{javascript:x}{y} \\style{color:red}{z} \\class{c}{w}$"
-    )
+    html = render("$\\text{<img src=x>&lt;b&gt;} \\href{javascript:x}{y} \\style{color:red}{z} \\class{c}{w}$")
     assert "&lt;img" in html
     assert not any(word in html for word in ["<img", "<b>", "href", "style", 'class="c"'])
 
@@ -160,10 +152,7 @@ def test_money_is_not_maths():
 def test_footnotes_are_linked_by_number_within_one_answer():
     html = render("Said[^1].\n\n[^1]: By *whom*.\n", prefix="m7-")
     assert f'Said<sup class="footnote-ref"><a href="#m7-fn-1" {REL}>1</a></sup>.' in html
-    assert (
-        '<div class="footnote" role="note" id="m7-fn-1" dir="auto"><span class="footnote-label">1</span>'
-        in html
-    )
+    assert '<div class="footnote" role="note" id="m7-fn-1" dir="auto"><span class="footnote-label">1</span>' in html
 
 
 def test_what_is_not_a_footnote_is_left_alone():
@@ -191,10 +180,7 @@ def test_half_open_constructs_in_the_tail(so_far, shown):
 def test_a_half_open_fence_is_a_code_block():
     answer = AnswerStream()
     answer.feed("```py\nx = 1\n\n# not a heading")
-    assert (
-        '<pre tabindex="0"><code class="highlight">x = 1\n\n# not a heading</code></pre>'
-        in answer.tail_html()
-    )
+    assert '<pre tabindex="0"><code class="highlight">x = 1\n\n# not a heading</code></pre>' in answer.tail_html()
 
 
 @pytest.mark.parametrize(

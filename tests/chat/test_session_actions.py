@@ -55,9 +55,7 @@ def test_htmx_gets_the_renamed_entry_of_the_list(browser: Browser, session: Chat
     ("title", "says"),
     [("", "Give the chat a name."), ("  ", "Give the chat a name."), ("x" * 201, "201"), ("a\x00b", "NUL")],
 )
-def test_what_is_no_name_is_told_and_kept(
-    browser: Browser, session: ChatSession, htmx: bool, title: str, says: str
-):
+def test_what_is_no_name_is_told_and_kept(browser: Browser, session: ChatSession, htmx: bool, title: str, says: str):
     response = browser.post(rename_url(session), {"title": title}, htmx=htmx)
     assert response.status_code == 422
     assert says in response.text

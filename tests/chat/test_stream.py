@@ -45,14 +45,10 @@ def blocks(found: list[Event]) -> list[Event]:
 
 
 def speak(stub: StubTgi, text: str = TEXT) -> None:
-    stub.behaviour = Behaviour(
-        pieces=[text[start : start + 5] for start in range(0, len(text), 5)], delay_s=0.01
-    )
+    stub.behaviour = Behaviour(pieces=[text[start : start + 5] for start in range(0, len(text), 5)], delay_s=0.01)
 
 
-async def test_an_answer_arrives_as_blocks_then_done_with_the_whole(
-    site: SiteServer, owner: User, stub: StubTgi
-):
+async def test_an_answer_arrives_as_blocks_then_done_with_the_whole(site: SiteServer, owner: User, stub: StubTgi):
     speak(stub)
     asked = await ask(owner)
     async with site.browser(owner) as client:
@@ -216,9 +212,7 @@ async def test_an_id_that_is_not_ours_starts_from_the_beginning(site: SiteServer
                 assert blocks([event async for event in events(response)]) == whole, value
 
 
-async def test_a_server_that_stops_sends_the_client_away_to_come_back(
-    site: SiteServer, owner: User, stub: StubTgi
-):
+async def test_a_server_that_stops_sends_the_client_away_to_come_back(site: SiteServer, owner: User, stub: StubTgi):
     from config.asgi import drain
 
     made = await in_thread(make_running, owner, "another", text="so far")

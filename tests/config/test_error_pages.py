@@ -66,9 +66,7 @@ def test_while_the_database_is_away_clients_are_told_when_to_come_back(client: C
     assert int(client.get(path)["Retry-After"]) > 0
 
 
-@pytest.mark.parametrize(
-    "path", ["/nothing/", "/chat/not-a-uuid/", "/interactions/1/stop/", "/static/nothing.css"]
-)
+@pytest.mark.parametrize("path", ["/nothing/", "/chat/not-a-uuid/", "/interactions/1/stop/", "/static/nothing.css"])
 def test_an_address_that_is_none_has_a_page_that_leads_back(client: Client, path: str):
     response = client.get(path)
     assert response.status_code == 404

@@ -43,9 +43,7 @@ def lint(folder: Path, *, contract: str | None = None) -> subprocess.CompletedPr
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     for name in ("site", "tgi", "launcher"):
-        shutil.copytree(
-            REPOSITORY / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "*.gguf")
-        )
+        shutil.copytree(REPOSITORY / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "*.gguf"))
     shutil.copy(CONTRACTS, tmp_path)
     return tmp_path
 

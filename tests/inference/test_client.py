@@ -39,9 +39,7 @@ def chunked(data: bytes) -> bytes:
 
 
 @asynccontextmanager
-async def client_of(
-    url: str, timeouts: Timeouts = SHORT, api_key: str | None = None
-) -> AsyncIterator[InferenceClient]:
+async def client_of(url: str, timeouts: Timeouts = SHORT, api_key: str | None = None) -> AsyncIterator[InferenceClient]:
     client = InferenceClient(url, timeouts=timeouts, api_key=api_key)
     try:
         yield client

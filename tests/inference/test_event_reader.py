@@ -75,9 +75,7 @@ def test_what_is_not_whole_yet_is_kept_back():
     assert read(frame(delta("x"))[:-2]) == ([], False)
 
 
-@pytest.mark.parametrize(
-    "line", [b"event: message\n", b"id: 7\n", b"retry: 5\n", b"\n", b":\n", b"datum: {}\n"]
-)
+@pytest.mark.parametrize("line", [b"event: message\n", b"id: 7\n", b"retry: 5\n", b"\n", b":\n", b"datum: {}\n"])
 def test_other_lines_are_skipped(line: bytes):
     assert read(line + frame(delta("x")) + line) == read(frame(delta("x")))
 
@@ -109,9 +107,7 @@ def test_fields_and_choices_of_other_servers_are_no_error():
         ({"error": {"code": 500}}, GenerationFailed),
     ],
 )
-def test_an_error_inside_the_stream_is_raised_after_what_came_before(
-    error: dict[str, Any], kind: type[InferenceError]
-):
+def test_an_error_inside_the_stream_is_raised_after_what_came_before(error: dict[str, Any], kind: type[InferenceError]):
     reader = EventReader()
     chunks = reader.feed(frame(delta("before")) + frame(error) + b"data: [DONE]\n\n")
     assert next(chunks).choices[0].delta.content == "before"

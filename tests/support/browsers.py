@@ -22,9 +22,7 @@ class Browser:
     def get(self, path: str, *, htmx: bool = False) -> Any:
         return self.client.get(path, headers=HTMX if htmx else {})
 
-    def post(
-        self, path: str, form: dict[str, str] | None = None, *, htmx: bool = False, on: str = "/chat/"
-    ) -> Any:
+    def post(self, path: str, form: dict[str, str] | None = None, *, htmx: bool = False, on: str = "/chat/") -> Any:
         """Send a form; `on`: the address of the page that it stands on, which HTMX tells."""
         headers = {**HTMX, "HX-Current-URL": f"http://testserver{on}"} if htmx else {}
         return self.client.post(path, form or {}, headers=headers)

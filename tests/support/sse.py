@@ -42,6 +42,4 @@ def _event(lines: list[str]) -> Event:
         name, _, value = line.partition(":")
         fields.setdefault(name, []).append(value.removeprefix(" "))
     numbers = fields.get("id")
-    return Event(
-        fields.get("event", [""])[0], "\n".join(fields.get("data", [])), int(numbers[0]) if numbers else None
-    )
+    return Event(fields.get("event", [""])[0], "\n".join(fields.get("data", [])), int(numbers[0]) if numbers else None)
