@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 # For the short calls (health, info, token counts): the page or run that waits for them has better to do.
 SHORT_CALL_S = 5.0
 INFO_KEPT_FOR_S = 30.0
+INFO_LONGEST_S = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +66,11 @@ class InferenceClient:
             read_bufsize=2**16,
         )
         self._info: tuple[float, ModelInfo] | None = None
+        self._asking: asyncio.Task[ModelInfo] | None = None
 
     async def close(self) -> None:
+        if self._asking is not None:
+            self._asking.cancel()
         await self._session.close()
 
     async def healthy(self) -> bool:
@@ -79,15 +83,31 @@ class InferenceClient:
             return False
 
     async def info(self) -> ModelInfo:
-        """The model's name and limits, asked for at most every 30 s; empty where the server has no `/info`.
+        """The model's name and limits; empty where the server has no `/info`. Known for 30 s; what is older is still
+        given, for some minutes, while it is asked for anew: no answer waits for this twice. Many callers ask once.
 
         Raises:
             InferenceError: the server cannot be asked now.
         """
-        now = asyncio.get_running_loop().time()
-        if self._info is None or now - self._info[0] > INFO_KEPT_FOR_S:
-            self._info = (now, await self._fetch_info())
-        return self._info[1]
+        known = self._info
+        age = asyncio.get_running_loop().time() - known[0] if known else float("inf")
+        if known is None or age > INFO_LONGEST_S:
+            return await asyncio.shield(self._ask_anew())
+        if age > INFO_KEPT_FOR_S:
+            self._ask_anew()
+        return known[1]
+
+    def _ask_anew(self) -> asyncio.Task[ModelInfo]:
+        """The one request for it that is under way."""
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._ask_info(), name="model info")
+            self._asking.add_done_callback(_look_at_error)
+        return self._asking
+
+    async def _ask_info(self) -> ModelInfo:
+        info = await self._fetch_info()
+        self._info = (asyncio.get_running_loop().time(), info)
+        return info
 
     async def _fetch_info(self) -> ModelInfo:
         with translated_errors():
@@ -167,6 +187,12 @@ class InferenceClient:
                 detail = (await response.content.read(2000)).decode(errors="replace")
             raise from_status(response.status, _error_text(detail))
         return response
+
+
+def _look_at_error(task: asyncio.Task[ModelInfo]) -> None:
+    """An error that nobody waited for is no news: whoever needs the answer asks again."""
+    if not task.cancelled():
+        task.exception()
 
 
 class _Tokenized(msgspec.Struct):
