@@ -145,7 +145,10 @@ def _accept(interaction: Interaction) -> Interaction:
         # By the database's clock: the only one that all processes share.
         interaction.lease_expires_at = Now() + timedelta(seconds=LEASE_S)
         interaction.attempts = 1
-        transaction.on_commit(lambda: process.begin(interaction.pk))
+        is_first = interaction.parent_id is None and interaction._state.adding
+        transaction.on_commit(
+            lambda: process.begin(interaction.pk, history.first_run(interaction) if is_first else None)
+        )
     interaction.save()
     interaction.lease_expires_at = None  # the expression, not a time that anybody could read
     return interaction

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -55,6 +56,13 @@ def path(leaf: Interaction | None, *, limit: int) -> list[Interaction]:
     ids = path_ids(leaf.pk, limit=limit)
     found = Interaction.objects.in_bulk(ids)
     return [found[one] for one in reversed(ids) if one in found]
+
+
+def first_run(interaction: Interaction) -> RunInput:
+    """The same for the first question of a session, which nothing needs to be read for. A copy: the run fills in how
+    the answer ended while the request that asked still shows the question."""
+    own = copy(interaction)
+    return RunInput(own, own.session, turns=[], logged="", parent_unfinished=False)
 
 
 def load_run(interaction_id: UUID) -> RunInput | None:

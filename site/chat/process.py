@@ -12,17 +12,20 @@ import socket
 from uuid import UUID
 
 from django.db import Error as DatabaseError
+from django.db import connection
 
 from chat import leases
 from chat.checkpoint import CheckpointWriter
-from chat.database import in_thread
+from chat.database import in_thread, in_thread_patiently
 from chat.follow import LogReader, follow
+from chat.history import RunInput
 from chat.runs import Run
 from inference.client import InferenceClient
 
 logger = logging.getLogger(__name__)
 
 LOOK_OUT_S = 1.0
+RENEWAL_GRACE_S = 5.0
 MOST_TAKEN_AT_ONCE = 50
 ENDING_GRACE_S = 1.0
 
@@ -72,19 +75,20 @@ class ChatProcess:
             logger.exception("the leases could not be given back; they expire in %s s", leases.LEASE_S)
         await self.client.close()
 
-    def begin(self, interaction_id: UUID) -> None:
+    def begin(self, interaction_id: UUID, given: RunInput | None = None) -> None:
         """Start answering an interaction whose lease this process holds. May be called from any thread."""
-        self._loop.call_soon_threadsafe(self._begin, interaction_id)
+        self._loop.call_soon_threadsafe(self._begin, interaction_id, given)
 
     def stop_run(self, interaction_id: UUID) -> None:
         """Stop an answer at once if it runs here. May be called from any thread."""
         self._loop.call_soon_threadsafe(self._stop_run, interaction_id)
 
-    def _begin(self, interaction_id: UUID) -> None:
+    def _begin(self, interaction_id: UUID, given: RunInput | None = None) -> None:
         if self.draining.is_set() or interaction_id in self.runs:
             return
         run = Run(
             interaction_id,
+            given=given,
             client=self.client,
             writer=self.writer,
             retry_for_s=self._retry_for_s,
@@ -118,7 +122,18 @@ class ChatProcess:
                     self._begin(interaction_id)
             except (DatabaseError, OSError) as error:
                 logger.warning("look-out: the database is away, trying again: %s", error)
+                await self._until_renewed()
             await asyncio.sleep(LOOK_OUT_S * random.uniform(0.7, 1.3))  # noqa: S311 - jitter, not a secret
+
+    async def _until_renewed(self) -> None:
+        """While the database was away every lease may have run out. Whoever lives renews its own as soon as the
+        database is back, and gets the time to: otherwise answers would be made twice."""
+        await in_thread_patiently(_connect)
+        await asyncio.sleep(RENEWAL_GRACE_S)
+
+
+def _connect() -> None:
+    connection.ensure_connection()
 
 
 _current: ChatProcess | None = None

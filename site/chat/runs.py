@@ -38,16 +38,18 @@ class Run:
         self,
         interaction_id: UUID,
         *,
+        given: RunInput | None = None,
         client: InferenceClient,
         writer: CheckpointWriter,
         retry_for_s: float,
         until_finished: Callable[[UUID], Awaitable[None]],
     ) -> None:
-        """`until_finished` waits for another interaction's end: a question asked while the one before it is
-        still being answered takes its turn after it."""
+        """`given` saves reading it from the database; `until_finished` waits for another interaction's end: a question
+        asked while the one before it is still being answered takes its turn after it."""
         self.interaction_id = interaction_id
         self.feed = Feed(interaction_id)
         self._answering = Answering(self.feed, client=client, retry_for_s=retry_for_s)
+        self._given = given
         self._writer = writer
         self._until_finished = until_finished
         self._stop_wanted = False
@@ -89,7 +91,7 @@ class Run:
 
     async def _run(self) -> None:
         try:
-            given = await in_thread_patiently(history.load_run, self.interaction_id)
+            given = self._given or await in_thread_patiently(history.load_run, self.interaction_id)
             if given is not None:
                 self._resume(given)
                 ended = await self._answer(given)

@@ -50,7 +50,9 @@ def database(env: Env) -> dict[str, Any]:
     parsed["CONN_HEALTH_CHECKS"] = True
     parsed["OPTIONS"] = {
         **parsed.get("OPTIONS", {}),
-        "pool": {"min_size": 1, "max_size": env.database_pool, "timeout": 5},
+        # Left to itself the pool doubles the pause between two attempts to connect, for five minutes: after a long
+        # absence of the database it would notice minutes late that it is back.
+        "pool": {"min_size": 1, "max_size": env.database_pool, "timeout": 5, "reconnect_timeout": 5},
         "application_name": "parley",
     }
     return parsed
