@@ -16,7 +16,7 @@ run: ## install what is missing, then serve http://127.0.0.1:8000 until Ctrl-C
 
 test: ## install what is missing, then run every test that needs no accelerator (ARGS="-k stop")
 	@"$(PYTHON)" -m launcher.bootstrap --dev -m tests.browser.find_chromium
-	@exec $(BIN)/pytest $(ARGS)
+	@exec $(BIN)/python -m pytest $(ARGS)
 
 lint: ## ruff, mypy, import contracts, templates, shell scripts
 	@"$(PYTHON)" -m launcher.bootstrap --dev
@@ -24,8 +24,7 @@ lint: ## ruff, mypy, import contracts, templates, shell scripts
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy site launcher tgi tests bench
 	PYTHONPATH=site:. $(BIN)/lint-imports
-	$(BIN)/djlint --check templates
-	$(BIN)/djlint --lint templates
+	$(BIN)/djlint --lint --quiet templates
 	$(BIN)/shellcheck .ci/run scripts/*.sh
 
 lock: ## pin the requirements anew

@@ -6,7 +6,7 @@ USAGE = 2  # exit code: the way it was started cannot work (a variable, a port, 
 FAILURE = 1  # exit code: something that was started failed
 
 
-class CannotStart(Exception):  # noqa: N818 - named for what the reader is told, as StopIteration is
+class CannotStart(Exception):
     """Start-up ends here. `exit_code` is the launcher's."""
 
     def __init__(self, message: str, exit_code: int = FAILURE) -> None:

@@ -23,9 +23,7 @@ from launcher.pip import InstallError, pip_install, run_logged
 VENV = REPOSITORY / ".venv"
 PYTHON = VENV / "bin" / "python"
 STAMP = VENV / "parley.json"  # what is installed, if it is
-UNFINISHED = (
-    VENV / "unfinished"
-)  # exists while pip is at work: if it outlives it, nothing in here can be trusted
+UNFINISHED = VENV / "unfinished"  # exists while pip is at work: if it outlives it, nothing in here can be trusted
 LOG = VENV / "install.log"
 
 RUN_FILES = ("requirements.txt", "tgi/requirements.txt")

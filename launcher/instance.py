@@ -58,9 +58,7 @@ class Instance:
             self._data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock = os.open(self._data_dir, os.O_RDONLY | os.O_DIRECTORY)
         except OSError as error:
-            raise CannotStart(
-                f"DATA_DIR: {self._data_dir} cannot be used: {error.strerror}.", USAGE
-            ) from None
+            raise CannotStart(f"DATA_DIR: {self._data_dir} cannot be used: {error.strerror}.", USAGE) from None
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self._end_leftovers()

@@ -18,9 +18,7 @@ from pathlib import Path
 LARGE = 5.0  # MB; a download below it is not worth a line
 TICK = 0.5  # seconds between two updates of the clock on a terminal
 UNITS = {"kB": 0.001, "MB": 1.0, "GB": 1000.0}  # in MB
-DOWNLOADING = re.compile(
-    r"^\s*Downloading (?:\S*/)?(\S+\.whl)(?:\.metadata)? \((\d+(?:\.\d+)?) ?(kB|MB|GB)\)"
-)
+DOWNLOADING = re.compile(r"^\s*Downloading (?:\S*/)?(\S+\.whl)(?:\.metadata)? \((\d+(?:\.\d+)?) ?(kB|MB|GB)\)")
 
 NO_SPACE = ("No space left on device", "Disk quota exceeded")
 NO_WHEEL = ("No matching distribution found for ", "is not a supported wheel on this platform")
@@ -130,9 +128,7 @@ class _Progress:
 def explain(output: str, log: Path) -> str:
     """Why the program failed, from what it printed."""
     if any(text in output for text in NO_SPACE):
-        return (
-            "Set-up failed: not enough disk space. This folder needs about 1 GB; make room and run it again."
-        )
+        return "Set-up failed: not enough disk space. This folder needs about 1 GB; make room and run it again."
     if any(text in output for text in NO_NETWORK):
         return (
             "Set-up failed: the package index cannot be reached. Check the network, or pip's proxy and index"

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 
-class StopRequested(Exception):  # noqa: N818 - a request, no error
+class StopRequested(Exception):
     """The launcher was asked to stop. Raised by `Signals`, once."""
 
 

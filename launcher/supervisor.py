@@ -153,9 +153,7 @@ def _why_it_ended(child: Child) -> str:
     if child.exit_code == USAGE and tail:
         return tail[-1]
     lines = "".join(f"\n    {line}" for line in tail)
-    return (
-        f"{_sentence(child.command.title)} did not start ({_exit(child)}). {child.command.log} ends:{lines}"
-    )
+    return f"{_sentence(child.command.title)} did not start ({_exit(child)}). {child.command.log} ends:{lines}"
 
 
 def _exit(child: Child) -> str:

@@ -20,9 +20,7 @@ LONGEST_RECOVERY = 300.0  # seconds
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m launcher.postgres", description="Run the embedded PostgreSQL."
-    )
+    parser = argparse.ArgumentParser(prog="python -m launcher.postgres", description="Run the embedded PostgreSQL.")
     parser.add_argument("--temporary", action="store_true", help="an empty cluster, removed when it ends")
     parser.add_argument("--until-stdin-closes", action="store_true", help="end when standard input does, too")
     options = parser.parse_args()

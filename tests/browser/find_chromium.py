@@ -40,9 +40,7 @@ def find_chromium() -> str:
     if named := os.environ.get("CHROMIUM"):
         if found := shutil.which(named):
             return found
-        raise NoChromiumError(
-            f"CHROMIUM: {named} is not a program. Set it to the path of Chromium, or unset it."
-        )
+        raise NoChromiumError(f"CHROMIUM: {named} is not a program. Set it to the path of Chromium, or unset it.")
     candidates = [*map(shutil.which, COMMANDS), *map(shutil.which, APPLICATIONS), *_downloads()]
     for candidate in filter(None, candidates):
         return candidate

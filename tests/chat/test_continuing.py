@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -14,7 +16,12 @@ from chat.process import ChatProcess
 from tests.support.answers import ask, finished, make_interaction, saved
 from tests.support.stub_tgi import StubTgi
 
-CUT = {"status": Status.FAILED, "final_response_text": "Hello, ", "error_code": "interrupted", "generated_tokens": 2}
+CUT: dict[str, Any] = {
+    "status": Status.FAILED,
+    "final_response_text": "Hello, ",
+    "error_code": "interrupted",
+    "generated_tokens": 2,
+}
 
 
 async def test_the_same_answer_goes_on_where_it_was_cut(process: ChatProcess, owner: User, stub: StubTgi):

@@ -116,9 +116,7 @@ def test_given_database_and_model_are_used_and_none_is_started(data_dir: Path, s
         assert f"TGI_URL: {away} does not answer" in started.output
         assert len(started.below()) == len(started.pids("web")) == 1
         with psycopg.connect(database) as connection:
-            tables = connection.execute(
-                "SELECT count(*) FROM pg_tables WHERE tablename = 'django_migrations'"
-            )
+            tables = connection.execute("SELECT count(*) FROM pg_tables WHERE tablename = 'django_migrations'")
             assert tables.fetchone() == (1,)
         # A second request to stop, in the middle of the first.
         started.process.send_signal(signal.SIGINT)

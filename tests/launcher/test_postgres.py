@@ -56,9 +56,7 @@ def test_only_its_own_user_reaches_the_socket(tmp_path: Path, start_database: St
     assert rules == ["local", "all", "all", "peer", "map=parley"]
 
 
-def test_path_too_long_for_a_socket_gets_a_short_folder_that_is_removed(
-    tmp_path: Path, start_database: Start
-) -> None:
+def test_path_too_long_for_a_socket_gets_a_short_folder_that_is_removed(tmp_path: Path, start_database: Start) -> None:
     started = start_database(tmp_path / ("deep" * 20) / "data")
     url = database_url(started)
     with psycopg.connect(url) as connection:

@@ -30,4 +30,4 @@ class Browser:
 
 def is_page(response: Any) -> bool:
     """A whole page, and no fragment of one."""
-    return bool(response.text.lstrip().startswith("<!doctype html>"))
+    return bool(response.text.lstrip().lower().startswith("<!doctype html>"))

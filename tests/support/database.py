@@ -68,7 +68,7 @@ class Database:
         """Run a statement as the superuser, in the site's database; rows as dicts by column."""
         url = self.url.replace("//parley@", "//postgres@", 1)
         with psycopg.connect(url, autocommit=True, row_factory=dict_row) as connection:
-            cursor = connection.execute(sql, parameters)
+            cursor = connection.execute(sql, parameters or None)
             return cursor.fetchall() if cursor.description else []
 
     def saved(self, interaction_id: UUID) -> Saved:

@@ -44,8 +44,9 @@ class Deployment:
             subprocess.run, prepare, cwd=REPOSITORY, env=self.environment, check=True, stdout=subprocess.DEVNULL
         )
         self.hosts = [self.host("first"), self.host("second")]
-        making = asyncio.to_thread(make_people, PEOPLE, self.environment)
-        _, _, self._people = await asyncio.gather(*(host.start() for host in self.hosts), making)
+        making = asyncio.create_task(asyncio.to_thread(make_people, PEOPLE, self.environment))
+        await asyncio.gather(*(host.start() for host in self.hosts))
+        self._people = await making
 
     def host(self, name: str, **variables: str) -> Host:
         """One more host, not started yet; close it in the end."""

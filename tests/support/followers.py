@@ -87,6 +87,10 @@ class ProgramFollower(Follower):
         elif event.name == "done":
             self.finished = event.json()
 
+    async def is_told(self, timeout_s: float = 20, **status: Any) -> None:
+        """Wait until a `status` event has said this, among other things."""
+        await until(lambda: any(status.items() <= one.items() for one in self.told), timeout_s=timeout_s)
+
     async def gets(self, characters: int, *, timeout_s: float = 20) -> None:
         """Wait until it has so many characters more than now."""
         wanted = len(self.text) + characters
@@ -114,6 +118,11 @@ class PageFollower(Follower):
             self.blocks.append(event.data)
         elif event.name == "done":
             self.message = event.data
+
+    async def gets_a_block(self, *, timeout_s: float = 20) -> None:
+        """Wait for one more block than now."""
+        had = len(self.blocks)
+        await until(lambda: len(self.blocks) > had, timeout_s=timeout_s)
 
 
 @asynccontextmanager

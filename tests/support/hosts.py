@@ -47,7 +47,7 @@ class Host:
         await until(lambda: answering.done() or not self.is_running, timeout_s=READY_LIMIT)
         if not self.is_running:
             answering.cancel()
-            raise RuntimeError(f"the web process ended:\n{self._log.read_text()}")
+            raise RuntimeError(f"the web process ended:\n{self.log}")
         await answering
 
     def _spawn(self) -> subprocess.Popen[bytes]:
@@ -66,6 +66,11 @@ class Host:
     async def _answers(self) -> None:
         async with aiohttp.ClientSession(self.url) as client, client.get("/healthz") as response:
             assert response.status == 200
+
+    @property
+    def log(self) -> str:
+        """All that its processes have written."""
+        return self._log.read_text()
 
     def send(self, number: signal.Signals) -> None:
         assert self._process is not None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from tests.support.stub_tgi import Behaviour, StubTgi
@@ -71,8 +70,3 @@ def continued_text(body: dict[str, Any]) -> str:
     """The text from which a request wants the answer continued."""
     last = body["messages"][-1]
     return str(last["content"]) if last["role"] == "assistant" else ""
-
-
-def query_of(body: dict[str, Any]) -> str:
-    """The last question in a request."""
-    return json.dumps([one["content"] for one in body["messages"] if one["role"] == "user"][-1])

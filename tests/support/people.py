@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping
@@ -16,6 +17,9 @@ import aiohttp
 from launcher import REPOSITORY
 from tests.support.sse import events
 
+PASSWORD = "correct horse battery"
+FORM_TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
+LAST_ANSWER = re.compile(r'<section[^>]* id="answer-([0-9a-f-]{36})"')
 PATIENCE = aiohttp.ClientTimeout(total=40)
 
 
@@ -25,6 +29,10 @@ class Asked:
 
     session_id: UUID
     interaction_id: UUID
+
+    @classmethod
+    def of(cls, session_id: str, interaction_id: str) -> Asked:
+        return cls(UUID(session_id), UUID(interaction_id))
 
     @property
     def api(self) -> str:
@@ -64,7 +72,13 @@ class Person:
         async with self.program(url) as client, client.post("/api/chat/", json=sent) as response:
             assert response.status == 200, await response.text()
             first = (await anext(events(response))).json()
-            return Asked(UUID(first["session_id"]), UUID(first["interaction_id"]))
+            return Asked.of(first["session_id"], first["interaction_id"])
+
+    async def ask_by_form(self, url: str, path: str = "/chat/", query: str = "Hi") -> Asked:
+        """Ask with the plain form of a page, and open the page that it leads to."""
+        async with self.browser(url) as browser, browser.post(path, data={"query": query}) as page:
+            assert page.status == 200
+            return Asked.of(page.url.path.split("/")[2], LAST_ANSWER.findall(await page.text())[-1])
 
     async def read(self, url: str, asked: Asked) -> dict[str, Any]:
         """The interaction, as the API has it."""
@@ -89,3 +103,27 @@ def make_people(count: int, environment: Mapping[str, str]) -> list[Person]:
         stdout=subprocess.PIPE,
     )
     return [Person(**one) for one in json.loads(made.stdout)]
+
+
+async def sign_up(url: str, username: str) -> Person:
+    """A new account, made with the form of the page."""
+    return await _enter(url, "/accounts/signup/", username, {"password1": PASSWORD, "password2": PASSWORD})
+
+
+async def log_in(url: str, username: str) -> Person:
+    """One more browser and program of somebody who has signed up."""
+    return await _enter(url, "/accounts/login/", username, {"password": PASSWORD})
+
+
+async def _enter(url: str, path: str, username: str, passwords: dict[str, str]) -> Person:
+    jar = aiohttp.CookieJar(unsafe=True)  # keeps cookies of an IP address, too
+    async with aiohttp.ClientSession(url, cookie_jar=jar, timeout=PATIENCE) as browser:
+        async with browser.get(path) as page:
+            [token, *_] = FORM_TOKEN.findall(await page.text())
+        form = {"username": username, **passwords, "csrfmiddlewaretoken": token}
+        async with browser.post(path, data=form) as page:
+            assert page.url.path == "/chat/", await page.text()
+        async with browser.post("/api/token/", json={"username": username, "password": PASSWORD}) as response:
+            access = (await response.json())["access"]
+    cookies = {cookie.key: cookie.value for cookie in jar}
+    return Person(cookies["sessionid"], cookies["csrftoken"], access)

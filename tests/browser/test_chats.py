@@ -1,0 +1,94 @@
+"""Finding, renaming and deleting chats, and coming back to them."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.conftest import Stubbed, Visit
+from tests.browser.visitor import PASSWORD, wait_until
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+QUESTION = "What is the capital of France?"
+
+
+async def test_rename_in_place_and_delete(stubbed: Stubbed, visit: Visit):
+    visitor = await visit(stubbed.stack)
+    await visitor.sign_up()
+    await visitor.ask(QUESTION)
+    await visitor.until_finished()
+    page, item = visitor.page, visitor.page.locator(".session-item")
+
+    await item.locator("summary").press("Enter")
+    await item.get_by_role("link", name="Rename").press("Enter")
+    await expect(item.get_by_label("New name")).to_be_focused()
+    await page.keyboard.press("Escape")
+    await expect(item.get_by_role("link", name=QUESTION)).to_be_visible()
+    await expect(item.locator("summary")).to_be_focused()
+
+    await item.get_by_role("link", name="Rename").click()
+    await item.get_by_label("New name").fill("Geography")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("heading", name="Geography")).to_be_visible()
+    await expect(page).to_have_title("Geography · Parley")
+    await expect(item.get_by_role("link", name="Geography")).to_be_focused()
+
+    await item.locator("summary").click()
+    await item.get_by_role("link", name="Delete").click()
+    await page.get_by_role("button", name="Delete").click()
+    await expect(page).to_have_url(f"{visitor.url}/chat/")
+    await expect(page.locator(".session-item")).to_have_count(0)
+
+
+async def test_logging_out_and_in_finds_the_chat_again(stubbed: Stubbed, visit: Visit):
+    visitor = await visit(stubbed.stack)
+    name = await visitor.sign_up()
+    await visitor.ask(QUESTION)
+    shown = await visitor.until_finished()
+    chat = visitor.page.url
+
+    await visitor.page.get_by_role("button", name="Log out").click()
+    await visitor.page.goto(chat)
+    await visitor.page.get_by_label("Username").fill(name)
+    await visitor.page.get_by_label("Password").fill(PASSWORD)
+    await visitor.page.get_by_role("button", name="Log in").click()
+    await expect(visitor.page).to_have_url(chat)
+    assert await visitor.answer_text() == shown
+
+
+async def test_back_from_a_new_chat_shows_the_empty_page_again(stubbed: Stubbed, visit: Visit):
+    visitor = await visit(stubbed.stack)
+    await visitor.sign_up()
+    await visitor.ask(QUESTION)
+    await visitor.until_finished()
+    await visitor.page.go_back()
+    await expect(visitor.page.get_by_text("What would you like to know?")).to_be_visible()
+    await visitor.page.go_forward()
+    await wait_until(visitor.answer_text, 10, "the chat after going forward")
+
+
+async def test_only_the_newest_of_several_answers_can_be_asked_again(stubbed: Stubbed, visit: Visit):
+    visitor = await visit(stubbed.stack)
+    await visitor.sign_up()
+    for question in (QUESTION, "And of Italy?"):
+        await visitor.ask(question)
+        await visitor.until_finished()
+    for _ in range(2):
+        await expect(visitor.page.locator(".turn")).to_have_count(2)
+        await expect(visitor.page.get_by_role("button", name="Try again")).to_have_count(1)
+        await expect(visitor.answer.get_by_role("button", name="Try again")).to_be_visible()
+        await visitor.page.reload()
+
+
+async def test_code_and_answers_can_be_copied(stubbed: Stubbed, visit: Visit):
+    stubbed.engine.behave("Look:\n\n```python\nprint(1)\n```\n")
+    visitor = await visit(stubbed.stack, permissions=["clipboard-read", "clipboard-write"])
+    await visitor.sign_up()
+    await visitor.ask(QUESTION)
+    await visitor.until_finished()
+    for place, copied in ((".code-head", "print(1)"), (".answer-actions", "Look:\n")):
+        await visitor.page.locator(place).get_by_role("button", name="Copy").click()
+        await expect(visitor.page.locator(place).get_by_role("button", name="Copied")).to_be_visible()
+        clipboard = await visitor.page.evaluate("navigator.clipboard.readText()")
+        assert clipboard.startswith(copied)

@@ -1,0 +1,108 @@
+"""Writing and sending: keys, drafts, the focus."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.async_api import Locator, Route, expect
+
+from tests.browser.conftest import Stubbed, Visit
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+# What an input method sends when its user takes a word with Enter; true if the page leaves it alone.
+_ENTER_WHILE_COMPOSING = """(field) => field.dispatchEvent(
+  new KeyboardEvent("keydown", { key: "Enter", isComposing: true, bubbles: true, cancelable: true }))"""
+
+
+async def test_enter_sends_and_shift_enter_breaks_the_line(stubbed: Stubbed, visit: Visit):
+    visitor = await visit(stubbed.stack)
+    await visitor.sign_up()
+    field = visitor.page.get_by_label("Message")
+    await expect(field).to_be_focused()
+    one_line = await height(field)
+
+    await visitor.page.keyboard.type("one")
+    await visitor.page.keyboard.press("Shift+Enter")
+    await visitor.page.keyboard.type("two")
+    await expect(field).to_have_value("one\ntwo")
+    two_lines = await height(field)
+    assert two_lines > one_line
+    assert await field.evaluate(_ENTER_WHILE_COMPOSING)
+
+    await visitor.page.keyboard.press("Enter")
+    await expect(visitor.page.locator(".question-text")).to_have_text("one\ntwo")
+    await expect(field).to_have_value("")
+    await expect(field).to_be_focused()
+    await expect(visitor.page).to_have_url(re.compile(r"/chat/[0-9a-f-]{36}/$"))
+
+
+async def height(element: Locator) -> float:
+    return float(await element.evaluate("(one) => one.offsetHeight"))
+
+
+async def test_enter_on_an_empty_message_sends_nothing(stubbed: Stubbed, visit: Visit):
+    visitor = await visit(stubbed.stack)
+    await visitor.sign_up()
+    posted = len(visitor.addresses)
+    await visitor.page.get_by_label("Message").fill("  ")
+    await visitor.page.keyboard.press("Enter")
+    await visitor.ask("Hello?")
+    sent = [address for address in visitor.addresses[posted:] if address.endswith("/chat/")]
+    assert len(sent) == 1
+
+
+async def test_what_is_typed_while_a_message_is_on_its_way_stays(stubbed: Stubbed, visit: Visit):
+    visitor = await visit(stubbed.stack)
+    await visitor.sign_up()
+    field = visitor.page.get_by_label("Message")
+
+    async def type_on_the_way(route: Route) -> None:
+        await field.fill("the next thought")
+        await route.continue_()
+
+    await visitor.page.route("**/chat/", type_on_the_way)
+    await field.fill("first")
+    await field.press("Enter")
+    await expect(visitor.page.locator(".question-text")).to_have_text("first")
+    await expect(visitor.page.locator("[aria-current=page]")).to_be_visible()
+    await expect(field).to_have_value("the next thought")
+
+
+async def test_a_message_refused_by_the_server_stays_in_the_composer(stubbed: Stubbed, visit: Visit):
+    visitor = await visit(stubbed.stack)
+    visitor.expect_complaint("422")
+    await visitor.sign_up()
+    await visitor.page.get_by_label("Message").fill("   ")
+    await visitor.page.get_by_role("button", name="Send").click()
+    await expect(visitor.page.locator("#query-error")).to_have_text("Write a message first.")
+    await expect(visitor.page.get_by_label("Message")).to_be_focused()
+
+
+async def test_reader_keeps_the_place_while_the_answer_grows(stubbed: Stubbed, visit: Visit):
+    paragraphs = "\n\n".join(f"Paragraph {number} of many, to fill the page." for number in range(40))
+    stubbed.engine.behave(paragraphs, delay_s=0.01)
+    visitor = await visit(stubbed.stack, viewport={"width": 800, "height": 600})
+    await visitor.sign_up()
+    await visitor.ask("Go on.")
+    thread = visitor.page.locator("#thread")
+    stood_at = await top(visitor.page.get_by_role("button", name="Stop"))
+
+    await visitor.page.get_by_text("Paragraph 20 ").first.wait_for()
+    assert await thread.evaluate("(thread) => thread.scrollTop") == 0
+    stop = visitor.page.get_by_role("button", name="Stop")
+    await expect(stop).to_be_in_viewport()
+    await visitor.page.get_by_text("Paragraph 25 ").first.wait_for()
+    assert await top(stop) == stood_at, "the button moves away from the pointer"
+
+    read = visitor.page.get_by_text("Paragraph 5 ")
+    await read.scroll_into_view_if_needed()
+    before = await top(read)
+    await visitor.until_finished()
+    assert abs(await top(read) - before) <= 1
+
+
+async def top(element: Locator) -> float:
+    """How far down the window it is, in pixels."""
+    return float(await element.evaluate("(one) => one.getBoundingClientRect().top"))
