@@ -5,7 +5,7 @@ ARGS ?=
 BIN := .venv/bin
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test lint lock clean
+.PHONY: help run test bench lint lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -17,6 +17,10 @@ run: ## install what is missing, then serve http://127.0.0.1:8000 until Ctrl-C
 test: ## install what is missing, then run every test that needs no accelerator (ARGS="-k stop")
 	@"$(PYTHON)" -m launcher.bootstrap --dev -m tests.browser.find_chromium
 	@exec $(BIN)/python -m pytest $(ARGS)
+
+bench: ## measure: tokens, turns, streams, beside the engine alone
+	@"$(PYTHON)" -m launcher.bootstrap --dev
+	@PYTHONPATH=site:. exec $(BIN)/python -m bench $(ARGS)
 
 lint: ## ruff, mypy, import contracts, templates, shell scripts
 	@"$(PYTHON)" -m launcher.bootstrap --dev

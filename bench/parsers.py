@@ -1,4 +1,4 @@
-"""What reading one token of a chat stream costs: `PYTHONPATH=site .venv/bin/python bench/parsers.py`.
+"""What reading one token of a chat stream costs: `python -m bench.parsers`, with `site` on the path.
 
 Compares the site's reader with huggingface_hub's, on the same frames. Prints microseconds a token and the ratio.
 """

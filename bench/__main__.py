@@ -1,0 +1,29 @@
+"""`make bench`: every measurement, one after the other; about five minutes. Nothing else should run meanwhile."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+STEPS = [
+    ("Reading one token of a chat stream", ["bench.parsers"]),
+    ("Whole short turns", ["bench.turns"]),
+    ("Answers at 50 tokens a second each", ["bench.streaming", "--processes", "2"]),
+    (
+        "Answers at 100 tokens a second each",
+        ["bench.streaming", "--levels", "300", "--tokens", "500", "--tokens-per-second", "100", "--processes", "2"],
+    ),
+]
+
+
+def main() -> int:
+    for title, command in STEPS:
+        print(f"\n{title}: python -m {' '.join(command)}", flush=True)
+        code = subprocess.run([sys.executable, "-m", *command], check=False).returncode
+        if code:
+            return code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
