@@ -2,8 +2,8 @@
 
     python -m bench.engine --port 9001 --tokens 200 --first-token-ms 50 --interval-ms 20
 
-Every token is the time at which it was due, in whole milliseconds of the machine's monotonic clock, so that whoever
-reads it knows how long it took. Token n of an answer is due first + n × interval after its request, whatever the
+Every token is a word with the time at which it was due (`t` and whole milliseconds of the machine's monotonic clock),
+so that whoever reads it knows how long it took. Token n of an answer is due first + n × interval after its request, whatever the
 reader does: a reader that is too slow finds its socket full, as with a real server. All answers share one timer, and
 tokens that are due together are encoded once, so the stub stays far cheaper than what it measures.
 """
@@ -82,7 +82,7 @@ class Engine:
 
 def token_frame(due: float, *, ends_paragraph: bool) -> bytes:
     """The chunk of one token, in HTTP's chunked encoding."""
-    text = f"{due * 1000:.0f}" + ("\\n\\n" if ends_paragraph else " ")
+    text = f"t{due * 1000:.0f}" + ("\\n\\n" if ends_paragraph else " ")
     return http_chunk(
         b'data: {"object":"chat.completion.chunk","id":"","created":1,"model":"bench","system_fingerprint":'
         b'"3.3.7","choices":[{"index":0,"delta":{"role":"assistant","content":"'

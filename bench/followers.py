@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from bench.http import Failed, request
 
-STAMP = re.compile(rb"\b\d{6,}\b")
+STAMP = re.compile(rb"\bt(\d{6,})\b")
 STREAM = re.compile(rb'sse-connect="([^"]+)"')
 FORM = {"Content-Type": "application/x-www-form-urlencoded", "HX-Request": "true"}
 JSON = {"Content-Type": "application/json"}
