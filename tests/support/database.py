@@ -33,6 +33,7 @@ class Database:
     def __init__(self, folder: Path) -> None:
         self._cluster = Cluster(folder / "cluster", folder / "postgres.log")
         self._child: Child | None = None
+        self._connection: psycopg.Connection[dict[str, Any]] | None = None
         self.url = self._cluster.url
 
     async def make(self) -> None:
@@ -56,20 +57,33 @@ class Database:
         """Send the server (the postmaster) a signal that ends it, and wait until it is gone."""
         child = self._child
         assert child is not None
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
         child.process.send_signal(number)
         await until(lambda: not child.is_alive(), timeout_s=10)
 
     def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
         if self._child is not None:
             end([self._child], self._child.command.stop_steps)
         self._cluster.tidy()
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
-        """Run a statement as the superuser, in the site's database; rows as dicts by column."""
-        url = self.url.replace("//parley@", "//postgres@", 1)
-        with psycopg.connect(url, autocommit=True, row_factory=dict_row) as connection:
-            cursor = connection.execute(sql, parameters or None)
-            return cursor.fetchall() if cursor.description else []
+        """Run a statement as the superuser, in the site's database; rows as dicts by column. It may be run again."""
+        try:
+            return self._execute(sql, parameters)
+        except psycopg.OperationalError:  # the server was restarted since the statement before
+            self._connection = None
+            return self._execute(sql, parameters)
+
+    def _execute(self, sql: str, parameters: Sequence[Any]) -> list[dict[str, Any]]:
+        if self._connection is None:
+            url = self.url.replace("//parley@", "//postgres@", 1)
+            self._connection = psycopg.connect(url, autocommit=True, row_factory=dict_row)
+        cursor = self._connection.execute(sql, parameters or None)
+        return cursor.fetchall() if cursor.description else []
 
     def saved(self, interaction_id: UUID) -> Saved:
         """An interaction as it is stored now."""
@@ -83,9 +97,9 @@ class Database:
             for row in self.execute(SAVED + "WHERE i.session_id = %s ORDER BY i.created, i.id", [session_id])
         ]
 
-    def expire_leases(self) -> None:
-        """Let all leases have run out already."""
-        self.execute("UPDATE chat_interaction SET lease_expires_at = clock_timestamp() WHERE lease_owner <> ''")
+    def expire_leases(self, owner: str) -> None:
+        """Let all leases of a process have run out already."""
+        self.execute("UPDATE chat_interaction SET lease_expires_at = now() WHERE lease_owner = %s", [owner])
 
 
 @dataclass(frozen=True, slots=True)
