@@ -3,9 +3,9 @@
     python -m bench.engine --port 9001 --tokens 200 --first-token-ms 50 --interval-ms 20
 
 Every token is a word with the time at which it was due (`t` and whole milliseconds of the machine's monotonic clock),
-so that whoever reads it knows how long it took. Token n of an answer is due first + n × interval after its request, whatever the
-reader does: a reader that is too slow finds its socket full, as with a real server. All answers share one timer, and
-tokens that are due together are encoded once, so the stub stays far cheaper than what it measures.
+so that whoever reads it knows how long it took. Token n of an answer is due first + n × interval after its request,
+whatever the reader does: a reader that is too slow finds its socket full, as with a real server. All answers share one
+timer, so the stub stays far cheaper than what it measures.
 """
 
 from __future__ import annotations

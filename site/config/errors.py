@@ -6,6 +6,7 @@ import logging
 import sys
 from dataclasses import dataclass
 
+from django.core.exceptions import DisallowedHost
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -28,6 +29,12 @@ class ErrorPage:
 
 
 BAD_REQUEST = ErrorPage(400, "bad_request", "This request cannot be read", "Go back, reload the page and try again.")
+UNKNOWN_HOST = ErrorPage(
+    400,
+    "unknown_host",
+    "This server does not answer to that name",
+    "If you run it, add the name to ALLOWED_HOSTS and start it again.",
+)
 FORBIDDEN = ErrorPage(403, "forbidden", "You may not do this", "Log in with an account that may, or go back.")
 CSRF = ErrorPage(
     403, "csrf_failed", "This form has expired", "Go back, reload the page and send it again. Cookies must be allowed."
@@ -50,7 +57,7 @@ DATABASE_AWAY = ErrorPage(
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    return _answer(request, BAD_REQUEST)
+    return _answer(request, UNKNOWN_HOST if isinstance(exception, DisallowedHost) else BAD_REQUEST)
 
 
 def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

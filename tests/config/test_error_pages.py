@@ -74,10 +74,12 @@ def test_an_address_that_is_none_has_a_page_that_leads_back(client: Client, path
     assert 'href="/chat/"' in response.text
 
 
-def test_an_unknown_host_is_refused(client: Client):
-    response = client.get("/accounts/login/", headers={"Host": "evil.example"})
-    assert response.status_code == 400
-    assert "evil.example" not in response.text
+def test_an_unknown_host_is_refused_and_the_operator_told_what_to_set(client: Client):
+    page = client.get("/accounts/login/", headers={"Host": "evil.example"})
+    assert page.status_code == 400
+    assert "ALLOWED_HOSTS" in page.text
+    assert "evil.example" not in page.text
+    assert client.get("/api/sessions/", headers={"Host": "evil.example"}).json()["code"] == "unknown_host"
 
 
 def test_debug_pages_are_off():
