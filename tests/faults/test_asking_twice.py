@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import re
 from contextlib import AsyncExitStack
+from typing import Any
 from uuid import UUID
 
+import aiohttp
 import pytest
 
 from tests.support.database import Database
@@ -20,6 +22,13 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 KEY = re.compile(r'name="idempotency_key" value="([^"]+)"')
 
 
+async def posted(client: aiohttp.ClientSession, path: str, **request: Any) -> aiohttp.ClientResponse:
+    """The response, read to its end; a redirection is not followed."""
+    async with client.post(path, allow_redirects=False, **request) as response:
+        await response.read()
+        return response
+
+
 async def test_a_form_that_is_sent_twice_at_once_asks_once(
     first: Host, second: Host, database: Database, person: Person, model: Model
 ):
@@ -28,7 +37,7 @@ async def test_a_form_that_is_sent_twice_at_once_asks_once(
         async with here.get("/chat/") as page:
             [key] = KEY.findall(await page.text())
         form = {"query": "Only once", "idempotency_key": key}
-        sent = [browser.post("/chat/", data=form, allow_redirects=False) for browser in (here, there) * 3]
+        sent = [posted(browser, "/chat/", data=form) for browser in (here, there) * 3]
         responses = await asyncio.gather(*sent)
         assert {response.status for response in responses} == {303}
         [location] = {response.headers["Location"] for response in responses}
@@ -47,7 +56,7 @@ async def test_a_program_that_repeats_its_request_is_given_the_one_answer(
     body = {"message": "Only once, please"}
     key = {"Idempotency-Key": "an-order-of-mine"}
     async with person.program(first.url) as here, person.program(second.url) as there:
-        sent = [program.post("/api/chat/", json=body, headers=key) for program in (here, there) * 3]
+        sent = [posted(program, "/api/chat/", json=body, headers=key) for program in (here, there) * 3]
         answers = [await response.json() for response in await asyncio.gather(*sent)]
         async with there.post("/api/chat/", json=body, headers=key) as later:
             answers.append(await later.json())
@@ -65,10 +74,7 @@ async def test_two_tabs_that_ask_at_once_in_one_chat_are_both_answered_in_order(
     queries = [f"Question {number}" for number in range(6)]
     async with AsyncExitStack() as stack:
         tabs = [await stack.enter_async_context(person.browser(host.url)) for host in (first, second)]
-        sent = [
-            tabs[number % 2].post(begun.page, data={"query": query}, allow_redirects=False)
-            for number, query in enumerate(queries)
-        ]
+        sent = [posted(tabs[number % 2], begun.page, data={"query": query}) for number, query in enumerate(queries)]
         assert {response.status for response in await asyncio.gather(*sent)} == {303}
     await until(lambda: all(one.status == "complete" for one in database.saved_in(begun.session_id)), timeout_s=20)
     saved = database.saved_in(begun.session_id)

@@ -148,8 +148,11 @@ async def test_one_person_cannot_fill_the_model_whichever_processes_are_asked(
     model.speak(words(400), delay_s=0.05)
     async with AsyncExitStack() as stack:
         programs = [await stack.enter_async_context(person.program(host.url)) for host in (first, second)]
+        # Entered, so that each is closed: the answers are still being streamed when the test ends.
         sent = [
-            programs[number % 2].post("/api/chat/", json={"message": f"Number {number}", "stream": True})
+            stack.enter_async_context(
+                programs[number % 2].post("/api/chat/", json={"message": f"Number {number}", "stream": True})
+            )
             for number in range(12)
         ]
         responses = await asyncio.gather(*sent)
@@ -159,7 +162,7 @@ async def test_one_person_cannot_fill_the_model_whichever_processes_are_asked(
             assert int(response.headers["Retry-After"]) > 0
             assert (await response.json())["code"] == "too_many_running"
         browser = await stack.enter_async_context(person.browser(second.url))
-        page = await browser.post("/chat/", data={"query": "Once more"})
+        page = await stack.enter_async_context(browser.post("/chat/", data={"query": "Once more"}))
         assert page.status == 429
         assert int(page.headers["Retry-After"]) > 0
         assert "8 of your answers are still being written" in await page.text()
