@@ -4,7 +4,6 @@ the model must not hold a thread."""
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Callable, Coroutine
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
@@ -15,19 +14,11 @@ from rest_framework import exceptions
 from rest_framework_simplejwt.authentication import JWTAuthentication
 
 from accounts.models import User
-from api.errors import headers_of, of_exception, problem
+from api.errors import headers_of, of_exception
 from chat.database import in_thread
-
-logger = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 View = Callable[Concatenate[HttpRequest, P], Coroutine[Any, Any, HttpResponseBase]]
-
-
-class ApiRequest(HttpRequest):
-    """A request by an authenticated user."""
-
-    user: User
 
 
 def api_view(*methods: str) -> Callable[[View[P]], View[P]]:
@@ -84,6 +75,3 @@ def read_json(request: HttpRequest) -> Any:
         return json.loads(request.body)
     except (ValueError, RecursionError):
         raise exceptions.ParseError("The body is not valid JSON.") from None
-
-
-__all__ = ["api_view", "problem", "read_json"]

@@ -13,7 +13,8 @@ from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.utils.encoders import JSONEncoder
 
 from accounts.models import User
-from api.asynchronous import api_view, problem, read_json
+from api.asynchronous import api_view, read_json
+from api.errors import problem
 from api.serializers import ChatInput, InteractionOutput, chat_output
 from chat import conversation
 from chat.access import get_interaction, get_session
