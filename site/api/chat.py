@@ -9,15 +9,15 @@ from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
-from rest_framework.exceptions import APIException, ValidationError
+from rest_framework.exceptions import APIException, AuthenticationFailed, ValidationError
 from rest_framework.utils.encoders import JSONEncoder
 
-from accounts.models import User
-from api.asynchronous import api_view, read_json
+from api.asynchronous import api_view, authenticate, read_json, token_user_id
 from api.errors import problem
 from api.serializers import ChatInput, InteractionOutput, chat_output
 from chat import conversation
-from chat.access import get_interaction, get_session
+from chat.accepting import NoSuchAsker
+from chat.access import get_interaction
 from chat.database import in_thread
 from chat.follow import Update, follow
 from chat.models import Interaction, Status
@@ -36,8 +36,9 @@ class NotNow(APIException):
 @api_view("POST")
 async def process_chat_message(request: HttpRequest) -> HttpResponseBase:
     """POST /api/chat/: ask, and wait for the answer or follow it."""
+    owner_id = token_user_id(request)
     process = _process()
-    interaction, stream = await in_thread(_ask, request)
+    interaction, stream = await in_thread(_ask, request, owner_id)
     if stream:
         return await event_stream(_events(process, interaction.pk, 0, opening=interaction))
     finished = await _finished(process, interaction.pk)
@@ -49,9 +50,8 @@ async def process_chat_message(request: HttpRequest) -> HttpResponseBase:
 @api_view("GET")
 async def stream_interaction(request: HttpRequest, interaction_id: UUID) -> HttpResponseBase:
     """GET /api/interactions/<uuid>/stream/: follow an answer from Last-Event-ID on."""
-    process = _process()
-    await in_thread(get_interaction, request.user, interaction_id)
-    return await event_stream(_events(process, interaction_id, last_event_id(request) or 0))
+    await in_thread(_look_up, request, interaction_id)
+    return await event_stream(_events(_process(), interaction_id, last_event_id(request) or 0))
 
 
 def _process() -> ChatProcess:
@@ -61,19 +61,24 @@ def _process() -> ChatProcess:
     return process
 
 
-def _ask(request: HttpRequest) -> tuple[Interaction, bool]:
+def _look_up(request: HttpRequest, interaction_id: UUID) -> Interaction:
+    return get_interaction(authenticate(request), interaction_id)
+
+
+def _ask(request: HttpRequest, owner_id: int) -> tuple[Interaction, bool]:
     serializer = ChatInput(data=read_json(request))
     serializer.is_valid(raise_exception=True)
     given: dict[str, Any] = serializer.validated_data
-    owner: User = request.user  # type: ignore[assignment]  # authenticated by api_view
-    session_id = given.get("session_id")
-    interaction = conversation.ask(
-        owner=owner,
-        session=get_session(owner, session_id) if session_id else None,
-        query=given["message"],
-        parameters=given.get("parameters"),
-        idempotency_key=_idempotency_key(request),
-    )
+    try:
+        interaction = conversation.ask(
+            owner_id=owner_id,
+            session_id=given.get("session_id"),
+            query=given["message"],
+            parameters=given.get("parameters"),
+            idempotency_key=_idempotency_key(request),
+        )
+    except NoSuchAsker:
+        raise AuthenticationFailed("This account was deleted or deactivated.", "user_not_found") from None
     return interaction, given["stream"]
 
 

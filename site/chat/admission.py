@@ -5,8 +5,6 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import connection
 
-from accounts.models import User
-
 RETRY_AFTER_S = 5
 
 # The partial index on unfinished interactions answers this; there are few of them.
@@ -34,21 +32,27 @@ class TooManyRunning(Exception):
         self.limit = limit
 
 
-def lock_owner(owner: User) -> None:
-    """Let the owner's questions be accepted one after the other, until this transaction ends: so that a twin of this
-    one is seen, and two at once cannot both take the last place."""
+def limit() -> int:
+    """How many unfinished answers one user may have."""
+    allowed: int = settings.ENV.answers_per_user
+    return allowed
+
+
+def lock_owner(owner_id: int) -> None:
+    """Let what changes the owner's conversations happen one after the other, in all processes, until this transaction
+    ends: two at once cannot both take the last place, and nothing is asked after a turn that is being deleted.
+    `accepting` takes the same lock."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"questions of {owner.pk}"])
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"questions of {owner_id}"])
 
 
-def admit(owner: User) -> None:
+def admit(owner_id: int) -> None:
     """Call it after `lock_owner`.
 
     Raises:
         TooManyRunning: see there.
     """
-    limit: int = settings.ENV.answers_per_user
     with connection.cursor() as cursor:
-        cursor.execute(RUNNING, {"owner": owner.pk})
-        if cursor.fetchone()[0] >= limit:
-            raise TooManyRunning(limit)
+        cursor.execute(RUNNING, {"owner": owner_id})
+        if cursor.fetchone()[0] >= limit():
+            raise TooManyRunning(limit())

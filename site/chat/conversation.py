@@ -7,77 +7,56 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models.functions import Now
 from django.shortcuts import get_object_or_404
-from django.utils import timezone
 
-from accounts.models import User
 from chat import history
+from chat.accepting import Question, accept
 from chat.access import lock_session
-from chat.admission import admit, lock_owner
+from chat.admission import admit, limit, lock_owner
 from chat.leases import LEASE_S
-from chat.models import TITLE_MAX_LENGTH, UNFINISHED, ChatSession, Interaction, ResponseChunk, Status
+from chat.models import TITLE_MAX_LENGTH, UNFINISHED, ChatSession, DatabaseClock, Interaction, ResponseChunk, Status
 from chat.parameters import DEFAULTS, checked
-from chat.process import current
+from chat.process import ChatProcess, current
 
 TITLE_LENGTH = 60
 
 
-@transaction.atomic
 def ask(
     *,
-    owner: User,
+    owner_id: int,
     query: str,
-    session: ChatSession | None = None,
+    session_id: UUID | None = None,
     parameters: dict[str, Any] | None = None,
     idempotency_key: str | None = None,
 ) -> Interaction:
     """Accept a question; its answer is on its way when this returns.
 
     Args:
-        session: the owner's; None starts a new one.
+        session_id: None starts a new session.
         parameters: for this answer alone, over the session's.
         idempotency_key: the same key by the same owner in the same session (or for a new session) again gives
             the interaction that the first call made.
 
     Raises:
+        Http404: the session does not exist, or is somebody else's.
+        NoSuchAsker: the account was deleted or deactivated.
         ParameterError: a parameter cannot be used.
         TooManyRunning: the owner has as many unfinished answers as one may have.
     """
-    own_parameters = checked(parameters)
-    lock_owner(owner)
-    if idempotency_key and (before := _asked_before(owner, session, idempotency_key)):
-        return before
-    admit(owner)
-    if session is None:
-        session = ChatSession.objects.create(owner=owner, title=title_from(query))
-        parent = None
-    else:
-        # Two tabs that ask at once take turns here, so the second question follows the first.
-        session = lock_session(session.pk)
-        parent = history.newest(session)
-        _touch(session, query)
-    return _accept(
-        Interaction(
-            session=session,
-            parent=parent,
-            query_text=query,
-            parameters=own_parameters,
-            idempotency_key=idempotency_key or None,
-        )
-    )
+    process = current()
+    question = Question(owner_id, session_id, query, title_from(query), checked(parameters), idempotency_key or "")
+    interaction, is_new = accept(question, lease_owner=process.owner if process else "", limit=limit())
+    if process is not None and is_new:
+        _begin(process, interaction, history.first_run(interaction) if session_id is None else None)
+    return interaction
 
 
-def _asked_before(owner: User, session: ChatSession | None, key: str) -> Interaction | None:
-    """The interaction that this key made already."""
-    made = Interaction.objects.filter(session__owner=owner, idempotency_key=key)
-    if session is not None:
-        made = made.filter(session=session)
-    return made.select_related("session").first()
+def _begin(process: ChatProcess, interaction: Interaction, given: history.RunInput | None = None) -> None:
+    transaction.on_commit(lambda: process.begin(interaction.pk, given))
 
 
 def _touch(session: ChatSession, query: str) -> None:
-    session.updated = timezone.now()
+    session.updated = DatabaseClock()
     session.title = session.title or title_from(query)
     session.save(update_fields=["updated", "title"])
 
@@ -89,8 +68,8 @@ def regenerate(*, interaction: Interaction) -> Interaction:
     Raises:
         TooManyRunning: the owner has as many unfinished answers as one may have.
     """
-    lock_owner(interaction.session.owner)
-    admit(interaction.session.owner)
+    lock_owner(interaction.session.owner_id)
+    admit(interaction.session.owner_id)
     session = lock_session(interaction.session_id)
     # Read again: it, or the one it follows, may have been deleted meanwhile.
     interaction = get_object_or_404(Interaction, pk=interaction.pk)
@@ -116,8 +95,8 @@ def continue_answer(*, interaction: Interaction) -> Interaction:
     Raises:
         NotContinuable, TooManyRunning
     """
-    lock_owner(interaction.session.owner)
-    admit(interaction.session.owner)
+    lock_owner(interaction.session.owner_id)
+    admit(interaction.session.owner_id)
     interaction = get_object_or_404(
         Interaction.objects.select_for_update(of=["self"]).select_related("session"), pk=interaction.pk
     )
@@ -143,12 +122,9 @@ def _accept(interaction: Interaction) -> Interaction:
     if process is not None:
         interaction.lease_owner = process.owner
         # By the database's clock: the only one that all processes share.
-        interaction.lease_expires_at = Now() + timedelta(seconds=LEASE_S)
+        interaction.lease_expires_at = DatabaseClock() + timedelta(seconds=LEASE_S)
         interaction.attempts = 1
-        is_first = interaction.parent_id is None and interaction._state.adding
-        transaction.on_commit(
-            lambda: process.begin(interaction.pk, history.first_run(interaction) if is_first else None)
-        )
+        _begin(process, interaction)
     interaction.save()
     interaction.lease_expires_at = None  # the expression, not a time that anybody could read
     return interaction
@@ -166,17 +142,19 @@ def rename(*, session: ChatSession, title: str) -> None:
     session.save(update_fields=["title"])
 
 
+@transaction.atomic
 def delete_session(*, session: ChatSession) -> None:
     """Delete a session with all its interactions. Answers still being made end at the next checkpoint at the latest."""
+    lock_owner(session.owner_id)
     running = list(session.interactions.filter(status__in=UNFINISHED).values_list("pk", flat=True))
     session.delete()
-    _end_runs(running)
+    transaction.on_commit(lambda: _end_runs(running))
 
 
 @transaction.atomic
 def delete_interaction(*, interaction: Interaction) -> None:
     """Delete one question and its answer. What followed it follows the one before it now."""
-    lock_session(interaction.session_id)
+    lock_owner(interaction.session.owner_id)
     interaction = get_object_or_404(Interaction, pk=interaction.pk)
     Interaction.objects.filter(parent=interaction).update(parent=interaction.parent_id)
     pk = interaction.pk

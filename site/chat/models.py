@@ -19,6 +19,14 @@ def uuid7() -> UUID:
     return uuid_utils.compat.uuid7()
 
 
+class DatabaseClock(models.Func):
+    """The time now by the database's clock, the only one that all processes share; also inside a transaction."""
+
+    function = "clock_timestamp"
+    template = "%(function)s()"
+    output_field = models.DateTimeField()
+
+
 class ChatSession(models.Model):
     """A conversation, owned by one user."""
 
@@ -29,8 +37,8 @@ class ChatSession(models.Model):
     parameters: models.JSONField[dict[str, Any]] = models.JSONField(default=dict, blank=True)
     pinned = models.BooleanField(default=False)
     archived = models.BooleanField(default=False)
-    created = models.DateTimeField(auto_now_add=True)
-    updated = models.DateTimeField(auto_now_add=True)
+    created = models.DateTimeField(db_default=DatabaseClock(), editable=False)
+    updated = models.DateTimeField(db_default=DatabaseClock(), editable=False)
 
     class Meta:
         ordering = ["-updated", "-id"]
@@ -90,7 +98,7 @@ class Interaction(models.Model):
     lease_expires_at = models.DateTimeField(null=True, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
     stop_requested = models.BooleanField(default=False)
-    created = models.DateTimeField(auto_now_add=True)
+    created = models.DateTimeField(db_default=DatabaseClock(), editable=False)
     finished = models.DateTimeField(null=True, blank=True)
 
     class Meta:

@@ -43,33 +43,33 @@ def new_chat(request: HtmxRequest) -> HttpResponse:
 @login_needed
 def session(request: HtmxRequest, session_id: UUID) -> HttpResponse:
     """One chat, and the next question in it."""
-    found = get_session(request.user, session_id)
     if request.method == "POST":
-        return _ask(request, found)
+        return _ask(request, session_id)
+    found = get_session(request.user, session_id)
     context = presentation.page_context(request.user, found, show_all="all" in request.GET)
     return render(request, "chat/chat.html", context)
 
 
-def _ask(request: HtmxRequest, found: ChatSession | None) -> HttpResponse:
+def _ask(request: HtmxRequest, session_id: UUID | None) -> HttpResponse:
     form = QueryForm(request.POST)
     if not form.is_valid():
-        return _refused(request, found, form)
+        return _refused(request, session_id, form)
     try:
         interaction = conversation.ask(
-            owner=request.user,
-            session=found,
+            owner_id=request.user.pk,
+            session_id=session_id,
             query=form.cleaned_data["query"],
             idempotency_key=form.cleaned_data["idempotency_key"],
         )
     except TooManyRunning as error:
         form.add_error("query", str(error))
-        response = _refused(request, found, form, status=429)
+        response = _refused(request, session_id, form, status=429)
         response["Retry-After"] = str(error.retry_after_s)
         return response
     if not request.htmx:
         return SeeOther(interaction.session.get_absolute_url())
     response = _asked(request, interaction)
-    return push_url(response, interaction.session.get_absolute_url()) if found is None else response
+    return push_url(response, interaction.session.get_absolute_url()) if session_id is None else response
 
 
 def _asked(request: HtmxRequest, interaction: Interaction) -> HttpResponse:
@@ -83,7 +83,8 @@ def _asked(request: HtmxRequest, interaction: Interaction) -> HttpResponse:
     return render(request, "_fragments/asked.html", context)
 
 
-def _refused(request: HtmxRequest, found: ChatSession | None, form: QueryForm, status: int = 422) -> HttpResponse:
+def _refused(request: HtmxRequest, session_id: UUID | None, form: QueryForm, status: int = 422) -> HttpResponse:
+    found = get_session(request.user, session_id) if session_id else None
     if request.htmx:
         context = {"session": found, "form": form}
         response = render(request, "_fragments/composer.html", context, status=status)

@@ -29,7 +29,7 @@ def busy(owner: User) -> Interaction:
 
 def test_one_more_is_refused_and_nothing_is_saved(busy: Interaction, owner: User):
     with pytest.raises(TooManyRunning, match="8 of your answers"):
-        conversation.ask(owner=owner, query="One more")
+        conversation.ask(owner_id=owner.pk, query="One more")
     for verb in (conversation.regenerate, conversation.continue_answer):
         with pytest.raises(TooManyRunning, match="8 of your answers"):
             verb(interaction=busy)
@@ -37,12 +37,12 @@ def test_one_more_is_refused_and_nothing_is_saved(busy: Interaction, owner: User
 
 
 def test_another_user_is_not_held_up(busy: Interaction, stranger: User):
-    assert conversation.ask(owner=stranger, query="Hi").status == Status.QUEUED
+    assert conversation.ask(owner_id=stranger.pk, query="Hi").status == Status.QUEUED
 
 
 def test_a_finished_answer_makes_room(busy: Interaction, owner: User):
     Interaction.objects.filter(status=Status.GENERATING).update(status=Status.COMPLETE)
-    assert conversation.ask(owner=owner, query="Hi").status == Status.QUEUED
+    assert conversation.ask(owner_id=owner.pk, query="Hi").status == Status.QUEUED
 
 
 @pytest.mark.django_db(transaction=True)
@@ -52,7 +52,7 @@ def test_two_at_once_cannot_both_take_the_last_place(owner: User):
 
     def attempt(_: int) -> bool:
         try:
-            conversation.ask(owner=owner, query="Me!")
+            conversation.ask(owner_id=owner.pk, query="Me!")
         except TooManyRunning:
             return False
         finally:

@@ -31,14 +31,14 @@ def answered(owner: User, query: str, *, after: Interaction | None = None, text:
 
 
 def test_a_first_question_names_its_session(owner: User):
-    asked = conversation.ask(owner=owner, query="  What is  new?\nTell me.")
+    asked = conversation.ask(owner_id=owner.pk, query="  What is  new?\nTell me.")
     assert (asked.session.title, asked.session.owner, asked.parent) == ("What is  new?", owner, None)
 
 
 def test_a_session_that_has_a_name_keeps_it_and_one_without_gets_one(owner: User):
     named, unnamed = (ChatSession.objects.create(owner=owner, title=title) for title in ("Named", ""))
     for session in (named, unnamed):
-        conversation.ask(owner=owner, query="Question", session=session)
+        conversation.ask(owner_id=owner.pk, query="Question", session_id=session.pk)
     named.refresh_from_db()
     unnamed.refresh_from_db()
     assert (named.title, unnamed.title) == ("Named", "Question")
@@ -47,14 +47,14 @@ def test_a_session_that_has_a_name_keeps_it_and_one_without_gets_one(owner: User
 def test_asking_moves_the_session_up(owner: User):
     session = ChatSession.objects.create(owner=owner)
     before = timezone.now()
-    conversation.ask(owner=owner, query="Question", session=session)
+    conversation.ask(owner_id=owner.pk, query="Question", session_id=session.pk)
     session.refresh_from_db()
     assert session.updated > before
 
 
 def test_a_parameter_that_cannot_be_used_leaves_nothing_behind(owner: User):
     with pytest.raises(ParameterError, match="temperature"):
-        conversation.ask(owner=owner, query="x", parameters={"temperature": 99})
+        conversation.ask(owner_id=owner.pk, query="x", parameters={"temperature": 99})
     assert not ChatSession.objects.exists()
 
 
@@ -62,7 +62,7 @@ def test_a_question_in_a_session_that_was_deleted_meanwhile_is_not_found(owner: 
     session = ChatSession.objects.create(owner=owner)
     ChatSession.objects.all().delete()
     with pytest.raises(Http404):
-        conversation.ask(owner=owner, query="x", session=session)
+        conversation.ask(owner_id=owner.pk, query="x", session_id=session.pk)
 
 
 def test_asking_again_what_was_deleted_meanwhile_is_not_found(owner: User):
@@ -76,12 +76,12 @@ def test_asking_again_what_was_deleted_meanwhile_is_not_found(owner: User):
 
 def test_the_same_key_in_two_sessions_is_two_questions(owner: User):
     sessions = [ChatSession.objects.create(owner=owner) for _ in range(2)]
-    asked = [conversation.ask(owner=owner, query="x", session=one, idempotency_key="key") for one in sessions]
+    asked = [conversation.ask(owner_id=owner.pk, query="x", session_id=one.pk, idempotency_key="key") for one in sessions]
     assert asked[0].pk != asked[1].pk
 
 
 def test_the_same_key_of_two_people_is_two_questions(owner: User, stranger: User):
-    asked = [conversation.ask(owner=one, query="x", idempotency_key="key") for one in (owner, stranger)]
+    asked = [conversation.ask(owner_id=one.pk, query="x", idempotency_key="key") for one in (owner, stranger)]
     assert asked[0].pk != asked[1].pk
     assert asked[1].session.owner == stranger
 
@@ -89,7 +89,7 @@ def test_the_same_key_of_two_people_is_two_questions(owner: User, stranger: User
 def test_an_empty_key_is_no_key(owner: User):
     session = ChatSession.objects.create(owner=owner)
     for _ in range(2):
-        conversation.ask(owner=owner, query="x", session=session, idempotency_key="")
+        conversation.ask(owner_id=owner.pk, query="x", session_id=session.pk, idempotency_key="")
     assert session.interactions.count() == 2
 
 

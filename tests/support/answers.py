@@ -20,7 +20,9 @@ from inference.client import InferenceClient, Timeouts
 
 async def ask(owner: User, query: str = "Hi", **more: Any) -> Interaction:
     """Ask as a view does; the current process answers."""
-    return await in_thread(conversation.ask, owner=owner, query=query, **more)
+    if session := more.pop("session", None):
+        more["session_id"] = session.pk
+    return await in_thread(conversation.ask, owner_id=owner.pk, query=query, **more)
 
 
 async def finished(process: ChatProcess, interaction: Interaction) -> Interaction:

@@ -1,6 +1,5 @@
-"""One server for all tests of the protocol, or any TGI at TGI_URL; and a small one for its limits."""
+"""One server for all tests of the local server, and a small one for its limits. ``contract/`` has its own."""
 
-import os
 from collections.abc import AsyncIterator, Iterator
 
 import aiohttp
@@ -14,10 +13,6 @@ API_KEY = "a-key-of-the-tests"
 @pytest.fixture(scope="session")
 def base_url() -> Iterator[str]:
     """Where a server with default settings answers."""
-    given = os.environ.get("TGI_URL")
-    if given:
-        yield given.rstrip("/")
-        return
     with run_server() as server:
         yield server.url
 
@@ -32,10 +27,8 @@ def limited() -> Iterator[Running]:
 
 @pytest.fixture
 async def http(base_url: str) -> AsyncIterator[aiohttp.ClientSession]:
-    """A client of the server under test."""
-    key = os.environ.get("TGI_API_KEY")
-    headers = {"Authorization": f"Bearer {key}"} if key else None
-    async with aiohttp.ClientSession(base_url, headers=headers) as session:
+    """A client of the server with default settings."""
+    async with aiohttp.ClientSession(base_url) as session:
         yield session
 
 

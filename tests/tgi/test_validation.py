@@ -5,14 +5,12 @@ from typing import Any
 import pytest
 
 from tgi.errors import ValidationError
-from tgi.protocol.requests import ChatRequest, GenerateParameters, ImagePart, Message, TextPart
+from tgi.protocol.requests import GenerateParameters
 from tgi.protocol.validation import (
     Limits,
-    check_chat,
     check_lengths,
     check_parameters,
     check_stream,
-    flatten_message,
 )
 
 LIMITS = Limits(max_input_tokens=90, max_total_tokens=100)
@@ -110,46 +108,3 @@ def test_lengths():
         check_lengths(91, 9, LIMITS)
     with pytest.raises(ValidationError, match="Given: 101 `inputs` tokens and 0 `max_new_tokens`"):
         check_lengths(101, None, LIMITS)
-
-
-@pytest.mark.parametrize(
-    "wish",
-    [
-        {"tools": ({},)},
-        {"response_format": {"type": "json", "value": {}}},
-        {"logprobs": True},
-        {"top_logprobs": 2},
-        {"logit_bias": {"1": 2}},
-        {"n": 2},
-    ],
-)
-def test_a_chat_refuses_what_it_would_have_to_ignore(wish: dict[str, Any]):
-    messages = (Message("user", "x"),)
-    with pytest.raises(ValidationError, match=f"`{next(iter(wish))}` is not supported"):
-        check_chat(ChatRequest(messages, **wish))
-
-
-def test_a_chat_needs_messages_and_may_say_that_it_wants_one_answer():
-    check_chat(ChatRequest((Message("user", "x"),), n=1, logprobs=False, tools=()))
-    with pytest.raises(ValidationError, match="`messages` cannot be empty"):
-        check_chat(ChatRequest(()))
-
-
-def test_messages_are_flattened():
-    parts = (TextPart("a"), TextPart("b"))
-    assert flatten_message(Message("user", parts, name="n")) == {"role": "user", "content": "ab", "name": "n"}
-    with pytest.raises(ValidationError, match="images are not supported"):
-        flatten_message(Message("user", (ImagePart({"url": "http://x"}),)))
-    with pytest.raises(ValidationError, match="`tool_calls` is not supported"):
-        flatten_message(Message("assistant", None, tool_calls=({},)))
-    with pytest.raises(ValidationError, match="`content` of a message cannot be empty"):
-        flatten_message(Message("user"))
-
-
-def test_chat_wishes_become_parameters():
-    messages = (Message("user", "x"),)
-    assert not ChatRequest(messages, temperature=0).to_parameters().do_sample
-    assert ChatRequest(messages).to_parameters().do_sample
-    assert ChatRequest(messages, max_tokens=4).to_parameters().max_new_tokens == 4
-    assert ChatRequest(messages, max_completion_tokens=5).to_parameters().max_new_tokens == 5
-    assert ChatRequest(messages, presence_penalty=-1.0).to_parameters().repetition_penalty == 1.0
