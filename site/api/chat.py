@@ -40,7 +40,7 @@ async def process_chat_message(request: HttpRequest) -> HttpResponseBase:
     process = _process()
     interaction, stream = await in_thread(_ask, request, owner_id)
     if stream:
-        return await event_stream(_events(process, interaction.pk, 0, opening=interaction))
+        return event_stream(_events(process, interaction.pk, 0, opening=interaction))
     finished = await _finished(process, interaction.pk)
     if finished is None:
         return problem(503, "interrupted", f"The answer goes on. Read it at /api/interactions/{interaction.pk}/.")
@@ -51,7 +51,7 @@ async def process_chat_message(request: HttpRequest) -> HttpResponseBase:
 async def stream_interaction(request: HttpRequest, interaction_id: UUID) -> HttpResponseBase:
     """GET /api/interactions/<uuid>/stream/: follow an answer from Last-Event-ID on."""
     await in_thread(_look_up, request, interaction_id)
-    return await event_stream(_events(_process(), interaction_id, last_event_id(request) or 0))
+    return event_stream(_events(_process(), interaction_id, last_event_id(request) or 0))
 
 
 def _process() -> ChatProcess:

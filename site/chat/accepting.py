@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -112,7 +111,7 @@ def accept(question: Question, *, lease_owner: str, limit: int) -> tuple[Interac
         raise Http404
     interaction = Interaction(
         id=ids["id"],
-        session=_session(question.owner_id, *session),
+        session=_session(question.owner_id, session),
         parent_id=parent_id,
         query_text=question.query,
         parameters=question.parameters,
@@ -148,17 +147,8 @@ def _execute(question: Question, ids: dict[str, UUID], lease_owner: str, limit: 
         return row
 
 
-def _session(
-    owner_id: int,
-    pk: UUID,
-    title: str,
-    system_prompt: str,
-    parameters: str,
-    pinned: bool,
-    archived: bool,
-    created: datetime,
-    updated: datetime,
-) -> ChatSession:
+def _session(owner_id: int, columns: list[Any]) -> ChatSession:
+    pk, title, system_prompt, parameters, pinned, archived, created, updated = columns
     session = ChatSession(
         id=pk,
         owner_id=owner_id,

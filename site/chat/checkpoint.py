@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -92,27 +93,31 @@ class CheckpointWriter:
         return await future
 
     async def _run(self) -> None:
+        next_tick = 0.0
         while not self._closing:
             try:
-                await self.tick()
+                if time.monotonic() < next_tick:
+                    await self._save_ended()
+                else:
+                    next_tick = time.monotonic() + TICK_S
+                    await self.tick()
             except (DatabaseError, OSError) as error:
                 # psycopg's pool raises its own time-out, a DatabaseError too. Nothing is lost: all is in memory.
                 logger.warning("checkpoint: the database is away, trying again: %s", error)
                 await asyncio.sleep(RETRY_S)
-            await self._pause()
+            await self._pause(next_tick - time.monotonic())
 
-    async def _pause(self) -> None:
+    async def _pause(self, seconds: float) -> None:
+        """Until then, or until an answer has ended: its reader waits for that to be saved."""
         try:
-            async with asyncio.timeout(TICK_S):
+            async with asyncio.timeout(seconds):
                 await self._wake.wait()
         except TimeoutError:
             pass
 
     async def tick(self) -> None:
         """Write what is new, once."""
-        self._wake.clear()
-        if self._ended:
-            await self._save_ended()
+        await self._save_ended()
         progress = self._progress()
         if progress:
             held = await in_thread(leases.renew, owner=self.owner, progress=progress)
@@ -140,7 +145,10 @@ class CheckpointWriter:
                 running.stop()
 
     async def _save_ended(self) -> None:
+        self._wake.clear()
         batch = dict(self._ended)
+        if not batch:
+            return
         try:
             saved = await self._finish([ended for ended, _ in batch.values()])
         except (DataError, IntegrityError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -163,7 +163,7 @@ def renew(*, owner: str, progress: Sequence[Progress]) -> dict[UUID, bool]:
 
 def finish(*, owner: str, ended: Sequence[Ended]) -> dict[UUID, datetime]:
     """Save how answers ended and clear their logs, in one statement. Returns when, for each one still held."""
-    rows = json.dumps([asdict(item) for item in ended], default=str)
+    rows = json.dumps([{name: getattr(item, name) for name in Ended.__slots__} for item in ended], default=str)
     with connection.cursor() as cursor:
         cursor.execute(FINISH, {"owner": owner, "rows": rows})
         return dict(cursor.fetchall())

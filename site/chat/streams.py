@@ -25,17 +25,23 @@ from chat.sse import comment, event, event_stream, last_event_id
 async def stream(request: HttpRequest, interaction_id: UUID) -> HttpResponseBase:
     """Follow one answer: `block` and `tail` events, last `done`. `id:` is where the last block ends, in characters
     of the answer; a client that comes back with it (or with `?from=`) is sent what follows."""
-    user = await request.auser()
-    if not user.is_authenticated:
-        return HttpResponse("Log in first.", status=401, content_type="text/plain")
     process = current()
     if process is None or process.draining.is_set():
         return HttpResponse("Come back in a moment.", status=503, content_type="text/plain")
-    await in_thread(get_interaction, user, interaction_id)
+    if not await in_thread(_is_logged_in_owner, request, interaction_id):
+        return HttpResponse("Log in first.", status=401, content_type="text/plain")
     start = last_event_id(request)
     if start is None:
         start = _offset(request.GET.get("from", ""))
-    return await event_stream(_events(process, get_token(request), interaction_id, start))
+    return event_stream(_events(process, get_token(request), interaction_id, start))
+
+
+def _is_logged_in_owner(request: HttpRequest, interaction_id: UUID) -> bool:
+    """False for a visitor. Raises Http404 for somebody else's interaction."""
+    if not request.user.is_authenticated:
+        return False
+    get_interaction(request.user, interaction_id)
+    return True
 
 
 def _offset(value: str) -> int:

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
-from django.core.asgi import get_asgi_application
+import django
 
-django_application = get_asgi_application()
+django.setup(set_prefix=False)
 
 from django.conf import settings  # noqa: E402
 
 from chat.process import ChatProcess, current, set_current  # noqa: E402 - models need Django set up
+from config.handler import Handler, Receive, Send  # noqa: E402
 from config.limits import refuse_body  # noqa: E402
 from inference.client import InferenceClient, Timeouts  # noqa: E402
 
-Receive = Callable[[], Awaitable[Mapping[str, Any]]]
-Send = Callable[[Mapping[str, Any]], Awaitable[None]]
+django_application = Handler()
 
 
 async def application(scope: dict[str, Any], receive: Receive, send: Send) -> None:

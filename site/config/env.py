@@ -6,7 +6,7 @@ No Django in here: the launcher reads the environment before there is a site to 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
@@ -61,9 +61,11 @@ class Env(BaseSettings):
     port: Port = 8000
     data_dir: AbsolutePath = REPOSITORY / ".data"
     database_url: PostgresUrl | None = None
+    database_url_file: AbsolutePath | None = None
     tgi_url: HttpUrl | None = None
     tgi_port: Port = 8001
     tgi_api_key: str | None = None
+    tgi_api_key_file: AbsolutePath | None = None
     model_id: str | None = None
     hf_token: str | None = None
     secret_key: str | None = None
@@ -95,10 +97,31 @@ def read_env() -> Env:
             value, since some of them are secrets.
     """
     try:
-        return Env()
+        env = Env()
+        return Env(**found) if (found := _read_files(env)) else env
     except ValidationError as error:
         lines = [f"{str(item['loc'][0]).upper()}: {_say(item['msg'])}" for item in error.errors()]
         raise EnvError("\n".join(lines)) from None
+
+
+def _read_files(env: Env) -> dict[str, Any]:
+    """The secrets that are given as files, by field; one that is given itself as well counts as it is."""
+    found = {}
+    for name in ("database_url", "tgi_api_key"):
+        path: Path | None = getattr(env, f"{name}_file")
+        if path is None or getattr(env, name) is not None:
+            continue
+        try:
+            found[name] = path.read_text().strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise EnvError(f"{name.upper()}_FILE: {path} cannot be read: {_reason(error)}") from None
+        if not found[name]:
+            raise EnvError(f"{name.upper()}_FILE: {path} is empty")
+    return found
+
+
+def _reason(error: OSError | UnicodeDecodeError) -> str:
+    return (error.strerror or str(error)) if isinstance(error, OSError) else "it is not text"
 
 
 def _say(message: str) -> str:

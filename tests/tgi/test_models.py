@@ -1,17 +1,14 @@
-"""From a model id to a file; the Hub is a loopback server with its routes."""
+"""From a model id to files on this machine; test_hub.py has the Hub."""
 
 import json
 import struct
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.tgi.serverprocess import run_to_end
 from tgi.gguf import context_length
-from tgi.models import BUNDLED_ID, ModelError, choose_file, is_path, resolve
+from tgi.models import BUNDLED_ID, ModelError, choose_file, file_parts, is_path, resolve
 
 
 def u32(number: int) -> bytes:
@@ -112,6 +109,8 @@ def test_a_path_that_is_no_model_is_refused(tmp_path: Path):
         (["m-f16.gguf", "m-Q8_0.gguf"], "m-Q8_0.gguf"),
         (["m-f32.gguf", "m-f16.gguf"], "m-f16.gguf"),
         (["m-Q4_K_M-00001-of-00002.gguf", "m-Q8_0.gguf"], "m-Q8_0.gguf"),
+        (["m-Q4_K_M-00002-of-00002.gguf", "m-Q4_K_M-00001-of-00002.gguf"], "m-Q4_K_M-00001-of-00002.gguf"),
+        (["mmproj-m-Q4_K_M.gguf", "imatrix.gguf", "m-f16.gguf"], "m-f16.gguf"),
     ],
 )
 def test_the_best_file_of_a_repository(files: list[str], chosen: str):
@@ -119,90 +118,49 @@ def test_the_best_file_of_a_repository(files: list[str], chosen: str):
 
 
 def test_a_repository_without_a_gguf_file_is_refused():
-    with pytest.raises(ModelError, match="no single GGUF file"):
-        choose_file(["model.safetensors"], "owner/name")
+    with pytest.raises(ModelError, match="has no GGUF file"):
+        choose_file(["model.safetensors", "mmproj.gguf"], "owner/name")
 
 
-class FakeHub(BaseHTTPRequestHandler):
-    """Three repositories: one with a (useless) GGUF file, one gated, and all others missing."""
-
-    CONTENT = b"GGUF but no model"
-
-    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Keep quiet."""
-
-    def do_HEAD(self) -> None:
-        """A file's facts."""
-        self.do_GET()
-
-    def do_GET(self) -> None:
-        """A listing or a file."""
-        headers: dict[str, str] = {}
-        if self.path.startswith("/api/models/owner/gated"):
-            status, body, headers = 403, b"{}", {"X-Error-Code": "GatedRepo"}
-        elif self.path.startswith("/api/models/owner/open"):
-            siblings = [{"rfilename": "m-Q8_0.gguf"}, {"rfilename": "m-Q4_K_M.gguf"}]
-            status, body = 200, json.dumps({"id": "owner/open", "siblings": siblings}).encode()
-        elif self.path.startswith("/owner/open/resolve/main/m-Q4_K_M.gguf"):
-            status, body = 200, self.CONTENT
-            headers = {"ETag": '"abc"', "X-Repo-Commit": "0" * 40}
-        elif self.path.startswith("/owner/open/resolve/"):
-            status, body, headers = 404, b"", {"X-Error-Code": "EntryNotFound", "X-Repo-Commit": "0" * 40}
-        else:
-            status, body, headers = 401, b"{}", {"X-Error-Code": "RepoNotFound"}
-        self.send_response(status)
-        for name, value in {**headers, "Content-Length": str(len(body))}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(body)
-
-
-@pytest.fixture
-def hub() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), FakeHub)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-def start_with(model_id: str, endpoint: str, home: Path) -> str:
-    """What the server says before it gives up; the Hub's address is read when it starts."""
-    ended = run_to_end("--port", "0", MODEL_ID=model_id, HF_ENDPOINT=endpoint, HF_HOME=str(home))
-    assert ended.returncode == 2
-    assert "Traceback" not in ended.stderr
-    return ended.stderr.strip().splitlines()[-1]
-
-
-def test_a_file_is_chosen_downloaded_and_kept(hub: str, tmp_path: Path):
-    # It gets as far as reading the file, which is no model.
-    assert "MODEL_ID=owner/open: a damaged GGUF file" in start_with("owner/open", hub, tmp_path)
-    kept = list(tmp_path.rglob("snapshots/*/m-Q4_K_M.gguf"))
-    assert [file.read_bytes() for file in kept] == [FakeHub.CONTENT]
-
-
-def test_what_was_downloaded_works_offline(hub: str, tmp_path: Path):
-    start_with("owner/open", hub, tmp_path)
-    line = start_with("owner/open", "http://127.0.0.1:9", tmp_path)
-    assert "MODEL_ID=owner/open: a damaged GGUF file" in line
+def test_the_parts_of_a_model_in_several_files():
+    assert file_parts("a/m-00001-of-00003.gguf") == [f"a/m-0000{part}-of-00003.gguf" for part in (1, 2, 3)]
+    assert file_parts("m.gguf") == ["m.gguf"]
 
 
 @pytest.mark.parametrize(
-    ("model_id", "message"),
+    "config",
     [
-        ("owner/missing", "MODEL_ID=owner/missing: no such repository"),
-        ("owner/gated", "MODEL_ID=owner/gated: access is gated. Accept its licence"),
-        ("owner/open:other.gguf", "MODEL_ID=owner/open: the repository has no file other.gguf"),
-        ("not a repository", "MODEL_ID=not a repository: no such repository"),
+        {"max_position_embeddings": 512},
+        {"n_positions": 512},
+        {"model_type": "mllama", "text_config": {"max_position_embeddings": 512}},
     ],
 )
-def test_what_the_hub_refuses_is_one_clear_line(hub: str, tmp_path: Path, model_id: str, message: str):
-    assert start_with(model_id, hub, tmp_path).startswith(message)
+def test_a_folder_is_a_model_for_transformers_alone(tmp_path: Path, config: dict[str, Any]):
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    model = resolve(str(tmp_path), folders=True)
+    assert (model.path, model.context_length, model.sha) == (tmp_path, 512, None)
+    with pytest.raises(ModelError, match="Is a directory"):
+        resolve(str(tmp_path))
 
 
-def test_no_network_is_one_clear_line(tmp_path: Path):
-    line = start_with("owner/name", "http://127.0.0.1:9", tmp_path)
-    assert line.startswith("MODEL_ID=owner/name: the Hugging Face Hub cannot be reached")
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "the folder has no config.json"),
+        ("no JSON", "config.json is damaged"),
+        ("[]", "config.json is damaged"),
+        ('{"n_positions": "many"}', "config.json is damaged"),
+        ("{}", "config.json names no context length"),
+    ],
+)
+def test_a_folder_without_a_language_model_is_refused(tmp_path: Path, content: str | None, message: str):
+    if content is not None:
+        (tmp_path / "config.json").write_text(content)
+    with pytest.raises(ModelError, match=message):
+        resolve(str(tmp_path), folders=True)
+
+
+@pytest.mark.parametrize("model_id", [None, "./model.gguf"])
+def test_a_revision_is_of_a_repository(model_id: str | None):
+    with pytest.raises(ModelError, match="REVISION is the version of a Hub repository"):
+        resolve(model_id, "main")

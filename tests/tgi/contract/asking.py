@@ -8,7 +8,8 @@ from tests.tgi.wire import answer, events, refusal
 
 PROMPT = "Once upon a time, there was a little"
 # A model that counts does not stop by itself.
-ENDLESS = {"inputs": "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12,", "parameters": {"max_new_tokens": 1000}}
+COUNTING = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12,"
+ENDLESS = {"inputs": COUNTING, "parameters": {"max_new_tokens": 1000}}
 SHORT = {"inputs": PROMPT, "parameters": {"max_new_tokens": 2}}
 CHAT = "/v1/chat/completions"
 COMPLETIONS = "/v1/completions"

@@ -1,6 +1,7 @@
 """The rules of a generation: each one's words, their order, and bodies that cannot be read."""
 
 import io
+from itertools import pairwise
 from typing import Any
 
 import aiohttp
@@ -8,7 +9,7 @@ import pytest
 
 from tests.tgi.contract.asking import CHAT, COMPLETIONS, assert_refused, chat, messages, prompt
 from tests.tgi.contract.conftest import Target
-from tests.tgi.wire import events
+from tests.tgi.wire import answer, events
 
 # In TGI's order: of two broken rules the earlier one is named.
 RULES: list[tuple[dict[str, Any], str]] = [
@@ -63,7 +64,7 @@ async def test_a_broken_rule_is_a_422(http: aiohttp.ClientSession, parameters: d
     await assert_refused(http, "/generate", prompt(**parameters), words)
 
 
-@pytest.mark.parametrize(("earlier", "later"), list(zip(RULES, RULES[1:], strict=False))[2:])
+@pytest.mark.parametrize(("earlier", "later"), list(pairwise(RULES))[2:])
 async def test_the_earlier_of_two_broken_rules_is_named(
     http: aiohttp.ClientSession, earlier: tuple[dict[str, Any], str], later: tuple[dict[str, Any], str]
 ):
@@ -89,6 +90,18 @@ async def test_what_the_rules_allow_is_answered(http: aiohttp.ClientSession, par
         assert response.status == 200, await response.text()
 
 
+async def text_of(http: aiohttp.ClientSession, tokens: int) -> str:
+    """A text of so many tokens."""
+    words = tokens
+    for _ in range(5):
+        text = " word" * words
+        missing = tokens - len(await answer(http, "/tokenize", {"inputs": text}))
+        if not missing:
+            return text
+        words += missing
+    raise AssertionError(f"no text of {tokens} tokens found")
+
+
 async def test_more_than_the_context_is_refused_with_the_numbers(http: aiohttp.ClientSession):
     async with http.get("/info") as response:
         info = await response.json()
@@ -98,10 +111,12 @@ async def test_more_than_the_context_is_refused_with_the_numbers(http: aiohttp.C
         message = (await response.json())["error"]
     assert f"`inputs` tokens + `max_new_tokens` must be <= {total}. Given: " in message
     assert message.endswith(f"and {total} `max_new_tokens`")
-    async with http.post("/generate", json={"inputs": "Hello " * (total + 10)}) as response:
-        message = (await response.json())["error"]
-    assert response.status == 422
-    assert message.startswith(f"Input validation error: `inputs` must have less than {longest} tokens. Given: ")
+    # The sum is looked at first, so only a prompt that leaves nothing to generate is too long by itself.
+    text = await text_of(http, total)
+    words = f"`inputs` must have less than {longest} tokens. Given: {total}"
+    await assert_refused(http, "/generate", {"inputs": text}, words)
+    words = f"`inputs` tokens + `max_new_tokens` must be <= {total}. Given: {total} `inputs` tokens and 1 `max_new"
+    await assert_refused(http, "/generate", {"inputs": text, "parameters": {"max_new_tokens": 1}}, words)
 
 
 @pytest.mark.parametrize("feature", ["watermark", "adapter_id"])
@@ -114,48 +129,52 @@ async def test_what_an_engine_lacks_is_refused(http: aiohttp.ClientSession, targ
 
 
 SHAPES = [
-    ("/generate", b"{not json", "application/json", 400),
-    ("/generate", b"", "application/json", 400),
-    ("/generate", b'{"inputs": "\xff"}', "application/json", 400),
-    ("/generate", b'{"inputs": "a"}', "text/plain", 415),
-    ("/generate", b'{"inputs": 1}', "application/json", 422),
-    ("/generate", b'"inputs"', "application/json", 422),
-    ("/generate", b"{}", "application/json", 422),
-    ("/generate", b'{"inputs": "a", "parameters": {"top_k": "five"}}', "application/json", 422),
-    ("/generate", b'{"inputs": "a", "parameters": {"seed": -1}}', "application/json", 422),
-    ("/generate", b'{"inputs": "a", "parameters": {"seed": 18446744073709551616}}', "application/json", 422),
-    ("/generate", b'{"inputs": "a", "parameters": {"stop": "b"}}', "application/json", 422),
+    ("/generate", b"{not json", 400),
+    ("/generate", b"", 400),
+    ("/generate", b'{"inputs": "\xff"}', 400),
+    ("/generate", b'{"inputs": 1}', 422),
+    ("/generate", b'"inputs"', 422),
+    ("/generate", b"{}", 422),
+    ("/generate", b'{"inputs": "a", "parameters": {"top_k": "five"}}', 422),
+    ("/generate", b'{"inputs": "a", "parameters": {"seed": -1}}', 422),
+    ("/generate", b'{"inputs": "a", "parameters": {"seed": 18446744073709551616}}', 422),
+    ("/generate", b'{"inputs": "a", "parameters": {"stop": "b"}}', 422),
     (
         "/generate",
         b'{"inputs": "a", "parameters": {"grammar": {"type": "ebnf", "value": "a"}}}',
-        "application/json",
         422,
     ),
-    ("/generate", b'{"inputs": "a", "parameters": {"grammar": {"type": "regex"}}}', "application/json", 422),
-    ("/generate_stream", b'{"inputs": 1}', "application/json", 422),
-    ("/", b'{"inputs": "a", "stream": "yes"}', "application/json", 422),
-    (CHAT, b"{}", "application/json", 422),
-    (CHAT, b'{"messages": [{"role": "user", "content": "a"}], "stop": "b"}', "application/json", 422),
-    (CHAT, b'{"messages": [{"content": "a"}]}', "application/json", 422),
-    (CHAT, b'{"messages": [{"role": "user"}]}', "application/json", 422),
-    (CHAT, b'{"messages": [{"role": "user", "content": [{"type": "sound"}]}]}', "application/json", 422),
-    (COMPLETIONS, b"{}", "application/json", 422),
-    (COMPLETIONS, b'{"prompt": []}', "application/json", 422),
-    (COMPLETIONS, b'{"prompt": [1, 2]}', "application/json", 422),
-    ("/tokenize", b"{}", "application/json", 422),
-    ("/chat_tokenize", b"{}", "application/json", 422),
-    ("/invocations", b'{"neither": 1}', "application/json", 422),
+    ("/generate", b'{"inputs": "a", "parameters": {"grammar": {"type": "regex"}}}', 422),
+    ("/generate_stream", b'{"inputs": 1}', 422),
+    ("/", b'{"inputs": "a", "stream": "yes"}', 422),
+    (CHAT, b"{}", 422),
+    (CHAT, b'{"messages": [{"role": "user", "content": "a"}], "stop": "b"}', 422),
+    (CHAT, b'{"messages": [{"content": "a"}]}', 422),
+    (CHAT, b'{"messages": [{"role": "user"}]}', 422),
+    (CHAT, b'{"messages": [{"role": "user", "content": [{"type": "sound"}]}]}', 422),
+    (COMPLETIONS, b"{}", 422),
+    (COMPLETIONS, b'{"prompt": []}', 422),
+    (COMPLETIONS, b'{"prompt": [1, 2]}', 422),
+    ("/tokenize", b"{}", 422),
+    ("/chat_tokenize", b"{}", 422),
+    ("/invocations", b'{"neither": 1}', 422),
 ]
 
 
-@pytest.mark.parametrize(("path", "data", "content_type", "status"), SHAPES)
-async def test_an_unreadable_body_is_refused_as_text(
-    http: aiohttp.ClientSession, path: str, data: bytes, content_type: str, status: int
-):
-    async with http.post(path, data=data, headers={"content-type": content_type}) as response:
+@pytest.mark.parametrize(("path", "data", "status"), SHAPES)
+async def test_an_unreadable_body_is_refused_as_text(http: aiohttp.ClientSession, path: str, data: bytes, status: int):
+    async with http.post(path, data=data, headers={"content-type": "application/json"}) as response:
         assert response.status == status, await response.text()
         assert response.headers["content-type"].startswith("text/plain")
         assert await response.text()
+
+
+@pytest.mark.parametrize("path", ["/generate", CHAT, COMPLETIONS])
+@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded"])
+async def test_a_body_that_is_not_declared_as_json_is_a_415(http: aiohttp.ClientSession, path: str, content_type: str):
+    async with http.post(path, data=b"{}", headers={"content-type": content_type}) as response:
+        assert response.status == 415
+        assert response.headers["content-type"].startswith("text/plain")
 
 
 @pytest.mark.parametrize("path", ["/generate", CHAT])
