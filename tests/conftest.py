@@ -8,7 +8,8 @@ import pytest
 
 from accounts.models import User
 from chat.process import ChatProcess, set_current
-from inference.client import InferenceClient, Timeouts
+from inference.client import InferenceClient
+from inference.stream import Timeouts
 from tests.support.site_server import SiteServer, site_server
 from tests.support.stack import Stack, running_stack
 from tests.support.stub_tgi import StubTgi

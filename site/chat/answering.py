@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from contextlib import aclosing
 from typing import Any
 
 from chat import leases
@@ -18,9 +17,10 @@ from chat.feed import Feed
 from chat.history import RunInput
 from chat.models import Interaction, Status
 from chat.parameters import DEFAULTS
-from inference.client import End, InferenceClient
-from inference.errors import InferenceError, Interrupted, Overloaded
+from inference.client import InferenceClient
+from inference.errors import InferenceError, Overloaded
 from inference.protocol import ChatRequest
+from inference.stream import End
 
 FIRST_BACKOFF_S = 0.25
 LONGEST_BACKOFF_S = 3.0
@@ -75,13 +75,9 @@ class Answering:
         options = chosen_parameters(given)
         fitted = await self._fit(given, options["max_tokens"])
         before = self._measured.generated_tokens
-        async with aclosing(self._client.stream_chat(_request(fitted, options))) as stream:
-            async for item in stream:
-                if isinstance(item, End):
-                    self._take_end(item, before)
-                    return item
-                self._take_piece(item.text)
-        raise Interrupted("the stream ended early")
+        end = await self._client.stream_chat(_request(fitted, options), self._take_piece)
+        self._take_end(end, before)
+        return end
 
     async def _fit(self, given: RunInput, max_tokens: int) -> Fitted:
         info = await self._client.info()

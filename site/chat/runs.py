@@ -25,8 +25,9 @@ from chat.feed import Feed
 from chat.history import RunInput
 from chat.leases import MAX_ATTEMPTS, Ended
 from chat.models import Interaction, Status
-from inference.client import End, InferenceClient
+from inference.client import InferenceClient
 from inference.errors import InferenceError, Interrupted
+from inference.stream import End
 
 logger = logging.getLogger(__name__)
 

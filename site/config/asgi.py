@@ -16,7 +16,8 @@ from django.conf import settings  # noqa: E402
 from chat.process import ChatProcess, current, set_current  # noqa: E402 - models need Django set up
 from config.handler import Handler, Receive, Send  # noqa: E402
 from config.limits import refuse_body  # noqa: E402
-from inference.client import InferenceClient, Timeouts  # noqa: E402
+from inference.client import InferenceClient  # noqa: E402
+from inference.stream import Timeouts  # noqa: E402
 
 django_application = Handler()
 

@@ -1,19 +1,18 @@
-"""The only code that talks to the inference server. Whoever opens a stream closes it, and closing it ends the
-generation on the server."""
+"""The only code that talks to the inference server: answers through `stream`, the short calls through aiohttp."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import aiohttp
 import msgspec
 
-from inference.errors import InferenceError, Interrupted, TimedOut, Unavailable, Unreachable, from_status
-from inference.protocol import ChatRequest, EventReader, Message, ModelInfo, Usage
+from inference.errors import InferenceError, Interrupted, TimedOut, Unavailable, Unreachable
+from inference.protocol import ChatRequest, Message, ModelInfo
+from inference.stream import End, Endpoint, Timeouts, stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,31 +21,6 @@ if TYPE_CHECKING:
 SHORT_CALL_S = 5.0
 INFO_KEPT_FOR_S = 30.0
 INFO_LONGEST_S = 300.0
-
-
-@dataclass(frozen=True, slots=True)
-class Timeouts:
-    """Seconds: to connect, until the first token of an answer, and between two tokens."""
-
-    connect: float = 5.0
-    first_token: float = 120.0
-    token: float = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A piece of an answer's text, never empty."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    """The end of an answer: `finish_reason` is stop, length, stop_sequence or the server's own word."""
-
-    finish_reason: str
-    prompt_tokens: int | None
-    generated_tokens: int | None
 
 
 class InferenceClient:
@@ -58,12 +32,12 @@ class InferenceClient:
     def __init__(self, base_url: str, *, api_key: str | None = None, timeouts: Timeouts | None = None) -> None:
         self.base_url = base_url.rstrip("/")
         self.timeouts = timeouts or Timeouts()
+        self._endpoint = Endpoint(self.base_url, api_key)
         self._session = aiohttp.ClientSession(
             headers={"Authorization": f"Bearer {api_key}"} if api_key else None,
             # No limit here: how many answers run at once is decided elsewhere.
             connector=aiohttp.TCPConnector(limit=0),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=self.timeouts.connect),
-            read_bufsize=2**16,
         )
         self._info: tuple[float, ModelInfo] | None = None
         self._asking: asyncio.Task[ModelInfo] | None = None
@@ -141,52 +115,14 @@ class InferenceClient:
         except msgspec.DecodeError:
             return None
 
-    async def stream_chat(self, request: ChatRequest) -> AsyncGenerator[Piece | End]:
-        """Stream one answer: pieces of text, then its end. Close the generator to end the generation.
+    async def stream_chat(self, request: ChatRequest, take: Callable[[str], None]) -> End:
+        """Stream one answer: each piece of text, never empty, goes to `take`; returns the end. Cancelling it ends the
+        generation.
 
         Raises:
             InferenceError: see `errors`; after some pieces it says that this is where the answer broke off.
         """
-        reader = EventReader()
-        finish_reason = ""
-        usage: Usage | None = None
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + self.timeouts.first_token
-        with translated_errors():
-            async with asyncio.timeout_at(deadline):
-                response = await self._post_chat(request)
-            async with response:
-                while not reader.done:
-                    async with asyncio.timeout_at(deadline):
-                        data = await response.content.readany()
-                    if not data:
-                        break
-                    for chunk in reader.feed(data):
-                        usage = chunk.usage or usage
-                        for choice in chunk.choices:
-                            finish_reason = choice.finish_reason or finish_reason
-                            if text := choice.delta.content:
-                                deadline = loop.time() + self.timeouts.token
-                                yield Piece(text)
-        if not finish_reason:
-            raise Interrupted("the stream ended without a finish reason")
-        yield End(
-            finish_reason,
-            usage.prompt_tokens if usage else None,
-            usage.completion_tokens if usage else None,
-        )
-
-    async def _post_chat(self, request: ChatRequest) -> aiohttp.ClientResponse:
-        response = await self._session.post(
-            f"{self.base_url}/v1/chat/completions",
-            data=request.body(),
-            headers={"Content-Type": "application/json", "Accept": "text/event-stream"},
-        )
-        if response.status != 200:
-            async with response:
-                detail = (await response.content.read(2000)).decode(errors="replace")
-            raise from_status(response.status, _error_text(detail))
-        return response
+        return await stream(self._endpoint, request.body(), take, self.timeouts)
 
 
 def _look_at_error(task: asyncio.Task[ModelInfo]) -> None:
@@ -197,19 +133,6 @@ def _look_at_error(task: asyncio.Task[ModelInfo]) -> None:
 
 class _Tokenized(msgspec.Struct):
     tokenize_response: list[msgspec.Raw]
-
-
-class _ErrorBody(msgspec.Struct):
-    error: str | dict[str, object] = ""
-
-
-def _error_text(body: str) -> str:
-    """The server's own words: TGI's `error`, OpenAI's `error.message`, or the body as it is."""
-    try:
-        error = msgspec.json.decode(body, type=_ErrorBody).error
-    except msgspec.DecodeError:
-        return body
-    return error if isinstance(error, str) and error else str(error.get("message", body)) if error else body
 
 
 def _short() -> aiohttp.ClientTimeout:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 
 import pytest
 from aiohttp import web
 
-from inference.client import End, InferenceClient, Piece, Timeouts
+from inference.client import InferenceClient
 from inference.errors import (
     GenerationFailed,
     InferenceError,
@@ -23,6 +23,7 @@ from inference.errors import (
     Unreachable,
 )
 from inference.protocol import ChatRequest, ModelInfo
+from inference.stream import End, Timeouts
 from tests.support.raw_server import raw_server
 from tests.support.stub_tgi import Behaviour, StubTgi
 from tests.support.waiting import until
@@ -53,13 +54,11 @@ async def client(stub: StubTgi) -> AsyncIterator[InferenceClient]:
         yield made
 
 
-async def chat(client: InferenceClient, said: list[Piece | End] | None = None) -> list[Piece | End]:
+async def chat(client: InferenceClient, said: list[str] | None = None) -> list[str | End]:
     """All of one answer; `said` has it even where it ends in an error."""
     said = [] if said is None else said
-    async with aclosing(client.stream_chat(REQUEST)) as stream:
-        async for item in stream:
-            said.append(item)
-    return said
+    end = await client.stream_chat(REQUEST, said.append)
+    return [*said, end]
 
 
 @asynccontextmanager
@@ -79,15 +78,14 @@ async def app_server(method: str, path: str, handler: Callable[[web.Request], Aw
 
 
 async def test_an_answer_is_pieces_and_an_end(client: InferenceClient):
-    assert await chat(client) == [*map(Piece, ["Hello", ", ", "world", "."]), End("stop", 7, 4)]
+    assert await chat(client) == ["Hello", ", ", "world", ".", End("stop", 7, 4)]
 
 
 async def test_what_is_set_is_sent_and_nothing_else(client: InferenceClient, stub: StubTgi):
     await chat(client)
-    async with aclosing(
-        client.stream_chat(ChatRequest(REQUEST.messages, max_tokens=5, temperature=0.0, stop=["a"], seed=0))
-    ) as stream:
-        assert [item async for item in stream]
+    said: list[str] = []
+    request = ChatRequest(REQUEST.messages, max_tokens=5, temperature=0.0, stop=["a"], seed=0)
+    await client.stream_chat(request, said.append)
     basic = {"model", "messages", "stream", "stream_options"}
     assert set(stub.requests[0]) == basic
     assert set(stub.requests[1]) == basic | {"max_tokens", "temperature", "stop", "seed"}
@@ -109,10 +107,12 @@ async def test_the_api_key_goes_with_every_request_and_is_sent_only_if_there_is_
     assert seen == ["Bearer secret", None]
 
 
-async def test_closing_the_stream_ends_the_generation(client: InferenceClient, stub: StubTgi):
+async def test_cancelling_the_stream_ends_the_generation(client: InferenceClient, stub: StubTgi):
     stub.behaviour = Behaviour(pieces=["x"] * 1000, delay_s=0.01)
-    async with aclosing(client.stream_chat(REQUEST)) as stream:
-        assert await anext(stream) == Piece("x")
+    said: list[str] = []
+    answering = asyncio.create_task(client.stream_chat(REQUEST, said.append))
+    await until(lambda: bool(said))
+    answering.cancel()
     await until(lambda: (stub.running, stub.cancelled) == (0, 1))
 
 
@@ -177,10 +177,10 @@ async def test_no_first_token_in_time_is_a_time_out(client: InferenceClient, stu
 
 async def test_no_next_token_in_time_is_a_time_out_after_the_text(client: InferenceClient, stub: StubTgi):
     stub.behaviour.delay_s = 60
-    said: list[Piece | End] = []
+    said: list[str] = []
     with pytest.raises(TimedOut):
         await chat(client, said)
-    assert said == [Piece("Hello")]
+    assert said == ["Hello"]
 
 
 async def test_an_answer_may_take_longer_than_any_of_the_times(client: InferenceClient, stub: StubTgi):
@@ -197,12 +197,12 @@ async def test_signs_of_life_without_a_token_do_not_extend_the_time(noise: bytes
             await writer.drain()
             await asyncio.sleep(0.02)
 
-    said: list[Piece | End] = []
+    said: list[str] = []
     async with raw_server(answer) as url, client_of(url) as client:
         async with asyncio.timeout(5):
             with pytest.raises(TimedOut):
                 await chat(client, said)
-    assert said == [Piece("x")]
+    assert said == ["x"]
 
 
 async def test_nobody_listening_is_unreachable(unused_tcp_port: int):
@@ -248,11 +248,11 @@ async def test_a_stream_that_ends_before_the_answer_is_interrupted(rest: bytes):
     async def answer(writer: asyncio.StreamWriter) -> None:
         writer.write(HEAD + chunked(TOKEN) + rest)
 
-    said: list[Piece | End] = []
+    said: list[str] = []
     async with raw_server(answer) as url, client_of(url) as client:
         with pytest.raises(Interrupted):
             await chat(client, said)
-    assert said == [Piece("x")]
+    assert said == ["x"]
 
 
 async def test_an_error_inside_the_stream_comes_after_the_text():
@@ -260,11 +260,11 @@ async def test_an_error_inside_the_stream_comes_after_the_text():
         error = b'data: {"error":{"message":"Model is overloaded","http_status_code":422}}\n\n'
         writer.write(HEAD + chunked(TOKEN) + chunked(error + b"data: [DONE]\n\n") + b"0\r\n\r\n")
 
-    said: list[Piece | End] = []
+    said: list[str] = []
     async with raw_server(answer) as url, client_of(url) as client:
         with pytest.raises(Overloaded):
             await chat(client, said)
-    assert said == [Piece("x")]
+    assert said == ["x"]
 
 
 async def test_a_server_that_gives_no_usage_and_no_done_is_understood():
@@ -273,7 +273,7 @@ async def test_a_server_that_gives_no_usage_and_no_done_is_understood():
         writer.write(HEAD + chunked(TOKEN) + chunked(end) + b"0\r\n\r\n")
 
     async with raw_server(answer) as url, client_of(url) as client:
-        assert await chat(client) == [Piece("x"), End("length", None, None)]
+        assert await chat(client) == ["x", End("length", None, None)]
 
 
 # Short calls

@@ -15,7 +15,8 @@ from chat.database import in_thread
 from chat.follow import follow
 from chat.models import ChatSession, Interaction, ResponseChunk, Status
 from chat.process import ChatProcess
-from inference.client import InferenceClient, Timeouts
+from inference.client import InferenceClient
+from inference.stream import Timeouts
 
 
 async def ask(owner: User, query: str = "Hi", **more: Any) -> Interaction:
