@@ -24,7 +24,7 @@ class Followed:
     Attributes:
         asked, ended: when the question was sent, when the end arrived.
         arrivals: when each update with text arrived.
-        delays: for each update, how long ago its newest token was due at the engine.
+        delays: for each token, how long before its arrival it was due at the engine.
         tokens: tokens in the text as it arrived.
         key: what the saved answer is found by, "" where none is saved.
     """
@@ -39,7 +39,7 @@ class Followed:
     def see(self, stamps: list[bytes]) -> None:
         now = time.monotonic()
         self.arrivals.append(now)
-        self.delays.append(now - int(stamps[-1]) / 1000)
+        self.delays += [now - int(stamp) / 1000 for stamp in stamps]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +121,9 @@ def browser(port: int) -> Follower:
             stamps = STAMP.findall(piece)
             if b"event: done" in piece:
                 seen.tokens = len(STAMP.findall(piece.partition(b"event: done")[2].partition(b"answer-actions")[0]))
-            elif stamps and int(stamps[-1]) > last:
-                last = int(stamps[-1])
-                seen.see(stamps)
+            elif new := [stamp for stamp in stamps if int(stamp) > last]:
+                last = int(new[-1])
+                seen.see(new)
         seen.ended = time.monotonic()
         stream.close()
         return seen

@@ -8,6 +8,7 @@ from contextlib import aclosing
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from rest_framework.exceptions import APIException, AuthenticationFailed, ValidationError
 from rest_framework.utils.encoders import JSONEncoder
@@ -22,7 +23,7 @@ from chat.database import in_thread
 from chat.follow import Update, follow
 from chat.models import Interaction, Status
 from chat.process import ChatProcess, current
-from chat.sse import comment, event, event_stream, last_event_id
+from chat.sse import EventStream, comment, event, last_event_id, retry
 
 KEY_MAX_LENGTH = 200
 
@@ -40,7 +41,7 @@ async def process_chat_message(request: HttpRequest) -> HttpResponseBase:
     process = _process()
     interaction, stream = await in_thread(_ask, request, owner_id)
     if stream:
-        return event_stream(_events(process, interaction.pk, 0, opening=interaction))
+        return EventStream(_events(process, interaction.pk, 0, opening=interaction))
     finished = await _finished(process, interaction.pk)
     if finished is None:
         return problem(503, "interrupted", f"The answer goes on. Read it at /api/interactions/{interaction.pk}/.")
@@ -51,7 +52,7 @@ async def process_chat_message(request: HttpRequest) -> HttpResponseBase:
 async def stream_interaction(request: HttpRequest, interaction_id: UUID) -> HttpResponseBase:
     """GET /api/interactions/<uuid>/stream/: follow an answer from Last-Event-ID on."""
     await in_thread(_look_up, request, interaction_id)
-    return event_stream(_events(_process(), interaction_id, last_event_id(request) or 0))
+    return EventStream(_events(_process(), interaction_id, last_event_id(request) or 0))
 
 
 def _process() -> ChatProcess:
@@ -101,18 +102,20 @@ async def _events(
     process: ChatProcess, interaction_id: UUID, offset: int, *, opening: Interaction | None = None
 ) -> AsyncGenerator[bytes]:
     """`status` when it changes, `delta` for text, `done` last. `id:` is the offset after the text."""
+    yield retry()
     told = ""
     if opening is not None:
         told = opening.status
         yield event("status", _json(_status(interaction_id, told) | {"session_id": str(opening.session_id)}))
     async with aclosing(follow(process, interaction_id, offset=offset)) as updates:
         async for update in updates:
-            if update.finished is None and _state(update) != told:
-                told = _state(update)
+            if update.finished is None and (state := _state(update)) != told:
+                told = state
                 yield event("status", _json(_status(interaction_id, update.status) | _waiting(update)))
             if update.text:
                 end = update.offset + len(update.text)
-                yield event("delta", _json({"text": update.text, "offset": update.offset}), id_=end)
+                delta = msgspec.json.encode({"text": update.text, "offset": update.offset}).decode()
+                yield event("delta", delta, id_=end)
             elif update.finished is None:
                 yield comment()
             if update.finished is not None:
@@ -120,6 +123,8 @@ async def _events(
 
 
 def _state(update: Update) -> str:
+    if not update.waiting_for:
+        return update.status
     return " ".join([update.status, *map(str, _waiting(update).values())])
 
 

@@ -27,6 +27,10 @@ HEARTBEAT_S = 15.0
 # At most 20 updates a second for one reader: more cannot be read, and each costs both ends. What comes meanwhile is in
 # the next update.
 LEAST_GAP_S = 0.05
+# With many readers the gap grows, up to a limit at which text is still on time: what an update costs is much the same
+# for one token and for five.
+GAP_PER_FOLLOWER_S = 0.0002
+LONGEST_GAP_S = 0.08
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,7 @@ async def follow(process: ChatProcess, interaction_id: UUID, *, offset: int = 0)
     """
     while not process.draining.is_set():
         feed, attached = _attach(process, interaction_id)
+        process.followers += 1
         try:
             seen = -1
             while True:
@@ -71,12 +76,17 @@ async def follow(process: ChatProcess, interaction_id: UUID, *, offset: int = 0)
                 if update.finished is not None:
                     return
                 if update.text:  # the first piece is never held back
-                    await asyncio.sleep(LEAST_GAP_S)
+                    await asyncio.sleep(_gap(process.followers))
         finally:
+            process.followers -= 1
             if attached:
                 process.log_reader.detach(feed)
         if attached and feed.gone:
             return
+
+
+def _gap(followers: int) -> float:
+    return min(LEAST_GAP_S + GAP_PER_FOLLOWER_S * followers, LONGEST_GAP_S)
 
 
 def _update(feed: Feed, offset: int) -> Update:

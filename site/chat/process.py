@@ -38,6 +38,7 @@ class ChatProcess:
         self.writer = CheckpointWriter(self.owner)
         self.log_reader = LogReader()
         self.runs: dict[UUID, Run] = {}
+        self.followers = 0
         self.draining = asyncio.Event()
         self._retry_for_s = retry_for_s
         self._loop = asyncio.get_running_loop()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
 
 from django.http import HttpRequest, StreamingHttpResponse
 
@@ -13,6 +13,8 @@ RETRY_MS = 1000
 def event(name: str, data: str, *, id_: int | None = None) -> bytes:
     """One event. Every kind of line end that the format knows is kept inside `data`, as a line feed."""
     head = f"event: {name}\n" if id_ is None else f"event: {name}\nid: {id_}\n"
+    if "\n" not in data and "\r" not in data:
+        return f"{head}data: {data}\n\n".encode()
     lines = data.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     return (head + "".join(f"data: {line}\n" for line in lines) + "\n").encode()
 
@@ -28,19 +30,23 @@ def last_event_id(request: HttpRequest) -> int | None:
     return int(value) if value.isascii() and value.isdigit() and len(value) < 10 else None
 
 
-def event_stream(events: AsyncGenerator[bytes]) -> StreamingHttpResponse:
-    """The response. A stream may last for minutes: its view has used the database through `chat.database` alone."""
-    return StreamingHttpResponse(
-        _with_retry(events),
-        content_type="text/event-stream",
-        headers={"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"},
-    )
+class EventStream(StreamingHttpResponse):
+    """A response that is a stream of events. It may last for minutes: its view has used the database through
+    `chat.database` alone."""
+
+    def __init__(self, events: AsyncGenerator[bytes]) -> None:
+        super().__init__(
+            events,
+            content_type="text/event-stream",
+            headers={"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"},
+        )
+        self._events = events
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """The events as they are: each layer of generators around them costs as much as an update."""
+        return self._events
 
 
-async def _with_retry(events: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
-    yield f"retry: {RETRY_MS}\n\n".encode()
-    try:
-        async for item in events:
-            yield item
-    finally:
-        await events.aclose()
+def retry() -> bytes:
+    """First in every stream: when to come back after a cut."""
+    return f"retry: {RETRY_MS}\n\n".encode()

@@ -18,7 +18,7 @@ from chat.follow import Update, follow
 from chat.markdown import AnswerStream
 from chat.models import Interaction
 from chat.process import ChatProcess, current
-from chat.sse import comment, event, event_stream, last_event_id
+from chat.sse import EventStream, comment, event, last_event_id, retry
 
 
 @require_GET
@@ -33,7 +33,7 @@ async def stream(request: HttpRequest, interaction_id: UUID) -> HttpResponseBase
     start = last_event_id(request)
     if start is None:
         start = _offset(request.GET.get("from", ""))
-    return event_stream(_events(process, get_token(request), interaction_id, start))
+    return EventStream(_events(process, get_token(request), interaction_id, start))
 
 
 def _is_logged_in_owner(request: HttpRequest, interaction_id: UUID) -> bool:
@@ -49,6 +49,7 @@ def _offset(value: str) -> int:
 
 
 async def _events(process: ChatProcess, csrf_token: str, interaction_id: UUID, start: int) -> AsyncGenerator[bytes]:
+    yield retry()
     answer = AnswerEvents(interaction_id, csrf_token=csrf_token, start=start)
     async with aclosing(follow(process, interaction_id)) as updates:
         async for update in updates:
