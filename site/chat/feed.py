@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -46,6 +47,7 @@ class Feed:
         finished: the saved interaction, once the answer has ended.
         closed: this feed goes no further; if `finished` is None, somebody else has the answer now, or
         gone: the interaction was deleted.
+        watchers: called at every change.
     """
 
     def __init__(self, interaction_id: UUID, *, text: str = "") -> None:
@@ -59,7 +61,9 @@ class Feed:
         self.closed = False
         self.gone = False
         self.version = 0
+        self.watchers: set[Callable[[], None]] = set()
         self._waiters: set[asyncio.Future[None]] = set()
+        self._pausing: set[asyncio.Future[None]] = set()
 
     def append(self, text: str) -> None:
         """Add a piece of text."""
@@ -83,13 +87,16 @@ class Feed:
 
     def close(self) -> None:
         self.closed = True
+        for pause in self._pausing:
+            _wake(pause)
         self._publish()
 
     def _publish(self) -> None:
         self.version += 1
+        for watcher in self.watchers:
+            watcher()
         for waiter in self._waiters:
-            if not waiter.done():
-                waiter.set_result(None)
+            _wake(waiter)
         self._waiters.clear()
 
     async def changed(self, seen: int, *, timeout_s: float) -> bool:
@@ -106,3 +113,22 @@ class Feed:
         finally:
             self._waiters.discard(waiter)
         return True
+
+    async def pause(self, seconds: float) -> None:
+        """Let time pass, but not beyond the end of the answer."""
+        if self.closed:
+            return
+        loop = asyncio.get_running_loop()
+        pause: asyncio.Future[None] = loop.create_future()
+        self._pausing.add(pause)
+        clock = loop.call_later(seconds, _wake, pause)
+        try:
+            await pause
+        finally:
+            clock.cancel()
+            self._pausing.discard(pause)
+
+
+def _wake(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)

@@ -16,6 +16,7 @@ from chat.database import in_thread
 from chat.feed import Feed
 from chat.leases import Logged
 from chat.models import UNFINISHED, Interaction
+from chat.relay import Listener
 
 if TYPE_CHECKING:
     from chat.process import ChatProcess
@@ -76,7 +77,7 @@ async def follow(process: ChatProcess, interaction_id: UUID, *, offset: int = 0)
                 if update.finished is not None:
                     return
                 if update.text:  # the first piece is never held back
-                    await asyncio.sleep(_gap(process.followers))
+                    await feed.pause(_gap(process.followers))
         finally:
             process.followers -= 1
             if attached:
@@ -101,9 +102,11 @@ def _attach(process: ChatProcess, interaction_id: UUID) -> tuple[Feed, bool]:
 
 
 class LogReader:
-    """Feeds of answers that other processes make: one read of the log a tick, for all of them together."""
+    """Feeds of answers that other processes make: one read of the log a tick, for all of them together. What a process
+    of this host makes is read once, and heard of through the relay from there on."""
 
-    def __init__(self) -> None:
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
         self._feeds: dict[UUID, Feed] = {}
         self._followers: dict[UUID, int] = {}
         self._task: asyncio.Task[None] | None = None
@@ -123,10 +126,12 @@ class LogReader:
         if not self._followers[feed.interaction_id]:
             del self._followers[feed.interaction_id]
             self._feeds.pop(feed.interaction_id, None)
+            self._listener.leave(feed.interaction_id)
 
     def close(self) -> None:
         for feed in self._feeds.values():
             feed.close()
+        self._listener.close()
         if self._task is not None:
             self._task.cancel()
 
@@ -144,14 +149,19 @@ class LogReader:
                 pass
 
     async def _tick(self) -> None:
-        feeds = [feed for feed in self._feeds.values() if not feed.closed]
+        feeds = [
+            feed for feed in self._feeds.values() if not feed.closed and not self._listener.hears(feed.interaction_id)
+        ]
         if not feeds:
             return
         found = await in_thread(leases.read_log, [(feed.interaction_id, len(feed.text)) for feed in feeds])
         ended = [pk for pk, row in found.items() if row.status not in UNFINISHED]
         finished = await in_thread(_load, ended) if ended else {}
         for feed in feeds:
-            _advance(feed, found.get(feed.interaction_id), finished.get(feed.interaction_id))
+            row = found.get(feed.interaction_id)
+            _advance(feed, row, finished.get(feed.interaction_id))
+            if row is not None and not feed.closed and feed.interaction_id in self._feeds:
+                await self._listener.follow(row.lease_owner, feed, self._wake.set)
 
 
 def _advance(feed: Feed, row: Logged | None, finished: Interaction | None) -> None:

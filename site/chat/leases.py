@@ -77,7 +77,7 @@ WHERE lease_owner = %(owner)s AND status IN ('queued', 'generating')
 
 # From the piece on in which the known text ends: a piece that was written again may have become longer since.
 READ_LOG = """
-SELECT i.id, i.status, CASE i.status WHEN 'queued' THEN (
+SELECT i.id, i.status, i.lease_owner, CASE i.status WHEN 'queued' THEN (
         SELECT count(*) FROM chat_interaction q WHERE q.status = 'queued' AND q.created < i.created) END,
     coalesce(string_agg(substr(c.text, greatest(f.seen - c."offset", 0) + 1), '' ORDER BY c."offset"), '')
 FROM unnest(%(ids)s::uuid[], %(seen)s::int[]) AS f (id, seen)
@@ -85,7 +85,7 @@ JOIN chat_interaction i ON i.id = f.id
 LEFT JOIN chat_responsechunk c ON c.interaction_id = i.id AND c."offset" >= (
     SELECT max(b."offset") FROM chat_responsechunk b WHERE b.interaction_id = i.id AND b."offset" <= f.seen
 )
-GROUP BY i.id, i.status
+GROUP BY i.id, i.status, i.lease_owner
 """
 
 PLACE = """
@@ -110,9 +110,10 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Logged:
-    """An answer as its log tells it: `place` in line while it is queued, and the `text` not known yet."""
+    """An answer as its log tells it: who makes it, `place` in line while it is queued, and the `text` not known yet."""
 
     status: str
+    lease_owner: str
     place: int | None
     text: str
 

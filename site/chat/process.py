@@ -19,6 +19,7 @@ from chat.checkpoint import CheckpointWriter
 from chat.database import in_thread, in_thread_patiently
 from chat.follow import LogReader, follow
 from chat.history import RunInput
+from chat.relay import Listener, Teller
 from chat.runs import Run
 from inference.client import InferenceClient
 
@@ -36,8 +37,9 @@ class ChatProcess:
         self.client = client
         self.owner = f"{socket.gethostname()[:100]}:{os.getpid()}:{secrets.token_hex(4)}"
         self.writer = CheckpointWriter(self.owner)
-        self.log_reader = LogReader()
+        self.log_reader = LogReader(Listener(self.owner))
         self.runs: dict[UUID, Run] = {}
+        self._teller = Teller(self.owner, self.runs)
         self.followers = 0
         self.draining = asyncio.Event()
         self._retry_for_s = retry_for_s
@@ -47,6 +49,7 @@ class ChatProcess:
 
     async def start(self) -> None:
         self.writer.start()
+        await self._teller.start()
         self._looking_out = asyncio.create_task(self._look_out(), name="look-out")
 
     def drain(self) -> None:
@@ -61,6 +64,7 @@ class ChatProcess:
         self.drain()
         if self._looking_out is not None:
             self._looking_out.cancel()
+        await self._teller.close()
         try:
             await self.writer.close()
         except (DatabaseError, OSError):

@@ -76,7 +76,9 @@ def test_asking_again_what_was_deleted_meanwhile_is_not_found(owner: User):
 
 def test_the_same_key_in_two_sessions_is_two_questions(owner: User):
     sessions = [ChatSession.objects.create(owner=owner) for _ in range(2)]
-    asked = [conversation.ask(owner_id=owner.pk, query="x", session_id=one.pk, idempotency_key="key") for one in sessions]
+    asked = [
+        conversation.ask(owner_id=owner.pk, query="x", session_id=one.pk, idempotency_key="key") for one in sessions
+    ]
     assert asked[0].pk != asked[1].pk
 
 

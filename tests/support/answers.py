@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from accounts.models import User
 from chat import conversation
 from chat.database import in_thread
 from chat.follow import follow
-from chat.models import ChatSession, Interaction, ResponseChunk, Status
+from chat.models import ChatSession, DatabaseClock, Interaction, ResponseChunk, Status
 from chat.process import ChatProcess
 from inference.client import InferenceClient
 from inference.stream import Timeouts
@@ -58,8 +59,15 @@ def make_interaction(owner: User, query: str = "Hi", **fields: Any) -> Interacti
 
 def make_running(owner: User, lease_owner: str, *, text: str = "", **fields: Any) -> Interaction:
     """An interaction that `lease_owner` holds for a minute, with `text` in its log."""
-    made = make_interaction(owner, status=Status.GENERATING, lease_owner=lease_owner, attempts=1, **fields)
-    move_lease(made, 60)
+    lease_end = DatabaseClock() + timedelta(seconds=60)  # at once: a look-out takes what nobody holds
+    made = make_interaction(
+        owner,
+        status=Status.GENERATING,
+        lease_owner=lease_owner,
+        lease_expires_at=lease_end,
+        attempts=1,
+        **fields,
+    )
     if text:
         ResponseChunk.objects.create(interaction=made, offset=0, text=text)
     return made
