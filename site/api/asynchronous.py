@@ -5,15 +5,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Coroutine
-from functools import wraps
+from functools import lru_cache, wraps
 from typing import Any, Concatenate, ParamSpec
 
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 from rest_framework_simplejwt.authentication import JWTAuthentication
+from rest_framework_simplejwt.exceptions import InvalidToken, TokenError
 from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import Token
+from rest_framework_simplejwt.utils import aware_utcnow
 
 from accounts.models import User
 from api.errors import headers_of, of_exception
@@ -67,6 +69,17 @@ def _token(request: HttpRequest) -> Token:
     raw = _authentication.get_raw_token(header) if header else None
     if raw is None:
         raise exceptions.NotAuthenticated
+    token = _verified(raw)
+    try:
+        token.check_exp(current_time=aware_utcnow())
+    except TokenError as error:
+        raise InvalidToken(str(error)) from None
+    return token
+
+
+@lru_cache(maxsize=2000)
+def _verified(raw: bytes) -> Token:
+    """A token is used for many requests, and its signature stays what it is; what may change is looked at each time."""
     return _authentication.get_validated_token(raw)
 
 

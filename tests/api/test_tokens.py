@@ -7,10 +7,13 @@ from datetime import timedelta
 import jwt
 import pytest
 from django.conf import settings
+from django.urls import reverse
 from rest_framework.test import APIClient
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
+from rest_framework_simplejwt.utils import aware_utcnow
 
 from accounts.models import User
+from tests.api.test_every_route import is_problem
 from tests.conftest import PASSWORD
 
 
@@ -93,3 +96,11 @@ def test_the_token_of_a_deactivated_or_deleted_user_is_refused(nobody: APIClient
     assert (status_with(nobody, pair["access"]), refresh(nobody, pair["refresh"]).status_code) == (401, 401)
     owner.delete()
     assert (status_with(nobody, pair["access"]), refresh(nobody, pair["refresh"]).status_code) == (401, 401)
+
+
+def test_a_token_that_was_good_a_moment_ago_is_looked_at_again(program: APIClient, monkeypatch: pytest.MonkeyPatch):
+    url = reverse("process_chat_message")
+    assert program.post(url, {}, format="json").status_code == 503  # a good token; no process answers here
+    later = aware_utcnow() + timedelta(minutes=15, seconds=1)
+    monkeypatch.setattr("api.asynchronous.aware_utcnow", lambda: later)
+    assert is_problem(program.post(url, {}, format="json"), 401, "token_not_valid")
