@@ -304,6 +304,23 @@ async def test_info_gives_the_model_and_is_asked_for_once():
     assert asked == ["/info"]
 
 
+async def test_many_that_need_info_at_once_ask_once():
+    asked = []
+    answer_now = asyncio.Event()
+
+    async def info(request: web.Request) -> web.Response:
+        asked.append(request.path)
+        await answer_now.wait()
+        return web.json_response({"model_id": "m"})
+
+    async with app_server("GET", "/info", info) as url, client_of(url) as client:
+        waiting = [asyncio.create_task(client.info()) for _ in range(20)]
+        await until(lambda: bool(asked))
+        answer_now.set()
+        assert {found.model_id for found in await asyncio.gather(*waiting)} == {"m"}
+    assert asked == ["/info"]
+
+
 @pytest.mark.parametrize(
     ("status", "body"), [(404, ""), (401, "{}"), (200, "<html>"), (200, "[]"), (200, '{"model_id": 5}')]
 )
