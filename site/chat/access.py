@@ -6,11 +6,17 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
+from django.db import connection
 from django.db.models import QuerySet
+from django.http import Http404
 from django.shortcuts import get_object_or_404
 
 from accounts.models import User
 from chat.models import ChatSession, Interaction
+
+OWNED = """
+SELECT FROM chat_interaction i JOIN chat_chatsession s ON s.id = i.session_id WHERE i.id = %s AND s.owner_id = %s
+"""
 
 
 def sessions_of(user: User | AnonymousUser) -> QuerySet[ChatSession]:
@@ -36,3 +42,11 @@ def lock_session(session_id: UUID) -> ChatSession:
 def get_interaction(user: User | AnonymousUser, interaction_id: UUID) -> Interaction:
     """The interaction, its session loaded with it. Raises Http404 unless it exists and is the user's."""
     return get_object_or_404(interactions_of(user).select_related("session"), pk=interaction_id)
+
+
+def check_interaction(user: User, interaction_id: UUID) -> None:
+    """The same where the interaction itself is not needed."""
+    with connection.cursor() as cursor:
+        cursor.execute(OWNED, [interaction_id, user.pk])
+        if cursor.fetchone() is None:
+            raise Http404

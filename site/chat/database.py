@@ -24,11 +24,12 @@ _threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="database")
 
 async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Run a short database function without blocking the event loop, and without keeping a connection after it."""
-    call = partial(_call_and_release, function, *args, **kwargs)
+    call = partial(call_and_release, function, *args, **kwargs)
     return await asyncio.get_running_loop().run_in_executor(_threads, call)
 
 
-def _call_and_release(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+def call_and_release(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call it, and give back the database connection that it has used in this thread."""
     try:
         return function(*args, **kwargs)
     finally:

@@ -53,6 +53,12 @@ def running_turn(interaction: Interaction, text: str, *, is_last: bool = True) -
     return Turn(interaction, mark_safe(blocks), stream.tail_html(), stream.end, is_last)  # noqa: S308 - safe blocks
 
 
+def asked_turn(interaction: Interaction) -> Turn:
+    """The turn of a question asked now. No log is read: there is none yet, and where the same form was sent before, its
+    stream begins with the beginning."""
+    return finished_turn(interaction) if interaction.is_finished else running_turn(interaction, "")
+
+
 def turns_of(interactions: Sequence[Interaction]) -> list[Turn]:
     """The turns of a path, oldest first. The logs of running answers are read at once."""
     logged = _logged([one for one in interactions if not one.is_finished])

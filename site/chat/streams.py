@@ -12,7 +12,7 @@ from django.template.loader import render_to_string
 from django.views.decorators.http import require_GET
 
 from chat import presentation
-from chat.access import get_interaction
+from chat.access import check_interaction
 from chat.database import in_thread
 from chat.follow import Update, follow
 from chat.markdown import AnswerStream
@@ -40,7 +40,7 @@ def _is_logged_in_owner(request: HttpRequest, interaction_id: UUID) -> bool:
     """False for a visitor. Raises Http404 for somebody else's interaction."""
     if not request.user.is_authenticated:
         return False
-    get_interaction(request.user, interaction_id)
+    check_interaction(request.user, interaction_id)
     return True
 
 

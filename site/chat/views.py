@@ -76,9 +76,8 @@ def _asked(request: HtmxRequest, interaction: Interaction) -> HttpResponse:
     """The new turn, and what else on the page changes with it."""
     context = {
         "session": interaction.session,
-        "turn": presentation.turns_of([interaction])[0],
+        "turn": presentation.asked_turn(interaction),
         **presentation.composer_context(),
-        **presentation.sidebar_context(request.user),
     }
     return render(request, "_fragments/asked.html", context)
 

@@ -1,18 +1,20 @@
-"""Django's ASGI handler without a thread for requests that need none.
+"""Django's ASGI handler without a thread of its own for every request.
 
 Django starts a thread for every request, an asynchronous view's too: to look for connections to close before it and
-after it. Where the view is asynchronous there are none (`chat.database` gives each back at once), so what a thread
-costs, about a millisecond under load, is paid by requests that use one.
+after it; and to end that thread it starts another. Here an asynchronous view uses none (`chat.database` gives each
+connection back at once), and synchronous ones share a few that stay.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any
+from functools import partial
+from typing import Any, ParamSpec, TypeVar
 
-from asgiref.sync import SyncToAsync, ThreadSensitiveContext, sync_to_async
+from asgiref.sync import ThreadSensitiveContext
 from django.core.exceptions import RequestAborted
 from django.core.handlers.asgi import ASGIHandler, get_script_prefix
 from django.core.signals import request_started
@@ -20,19 +22,42 @@ from django.db import close_old_connections, reset_queries
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import set_script_prefix
 
+from chat.database import call_and_release
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 
-# A request's thread is new and has no old connection; queries are recorded only where DEBUG is on.
+# More than there are connections, so that while the database is away many are told so at once.
+THREADS = 64
+
+# A request's thread has no connection before; queries are recorded only where DEBUG is on.
 request_started.disconnect(close_old_connections)
 request_started.disconnect(reset_queries)
+
+
+class RequestThreads(Executor):
+    """Threads that requests share. Each call gives its database connection back, so the next one of the same request
+    may run in another thread."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="request")
+
+    def submit(self, call: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        return self._threads.submit(partial(call_and_release, call, *args, **kwargs))
 
 
 class Handler(ASGIHandler):
     """Answers HTTP requests; a client that leaves cancels its view."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._threads = RequestThreads()
+
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        async with ThreadSensitiveContext() as context:
+        async with ThreadSensitiveContext(executor=self._threads):
             try:
                 body = await self.read_body(receive)
             except RequestAborted:
@@ -44,12 +69,8 @@ class Handler(ASGIHandler):
                     await self.send_response(refusal or HttpResponse(status=400), send)
                     return
                 response = await self._until_gone(self._respond(request, send), receive)
-                finish = response.close if response is not None else close_old_connections
-                # Whoever uses a database connection in a thread gives it back in that thread.
-                if context in SyncToAsync.context_to_thread_executor:
-                    await sync_to_async(finish)()
-                else:
-                    finish()
+                if response is not None:
+                    response.close()
 
     async def _respond(self, request: HttpRequest, send: Send) -> HttpResponseBase:
         response: HttpResponseBase = await self.run_get_response(request)

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 
 from accounts.models import User
-from chat.models import QUERY_MAX_LENGTH, ChatSession, Interaction, Status
+from chat.models import QUERY_MAX_LENGTH, ChatSession, Interaction, ResponseChunk, Status
 from tests.support.answers import make_interaction
 from tests.support.browsers import Browser, is_page
 
@@ -47,10 +47,31 @@ def test_htmx_gets_the_new_turn_and_what_changes_with_it(browser: Browser, earli
     assert not is_page(response)
     assert f'id="turn-{made.pk}"' in response.text
     assert f"/interactions/{made.pk}/stream/" in response.text
-    for part in ("composer", "sessions", "notice"):
+    for part in ("composer", "notice", f"session-{made.session_id}"):
         assert f'id="{part}"' in response.text
     assert response.headers.get("HX-Push-Url") == (made.session.get_absolute_url() if new else None)
     assert "Earlier</div>" not in response.text, "other turns are not sent again"
+    assert response.text.count('class="session-item"') == 1, "nor are other chats"
+
+
+@both
+def test_a_question_from_htmx_is_accepted_with_one_statement_after_the_log_in(
+    browser: Browser, owner: User, earlier: Interaction, new: bool, django_assert_num_queries
+):
+    ChatSession.objects.bulk_create(ChatSession(owner=owner) for _ in range(10))
+    with django_assert_num_queries(3):
+        response = browser.post(path_of(earlier, new=new), {"query": "What is new?"}, htmx=True)
+    assert response.status_code == 200
+
+
+def test_the_same_form_sent_while_its_answer_runs_follows_it_from_the_beginning(browser: Browser):
+    form = {"query": "Once", "idempotency_key": "the form's own"}
+    browser.post("/chat/", form, htmx=True)
+    made = Interaction.objects.get()
+    ResponseChunk.objects.create(interaction=made, offset=0, text="# Title\n\nThe live end")
+    assert f"/interactions/{made.pk}/stream/?from=0" in browser.post("/chat/", form, htmx=True).text
+    Interaction.objects.update(status=Status.COMPLETE, final_response_text="The whole")
+    assert "The whole" in browser.post("/chat/", form, htmx=True).text
 
 
 def test_the_composer_that_comes_back_is_empty_and_has_a_key_of_its_own(browser: Browser):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from uuid import uuid4
 
 import aiohttp
@@ -18,6 +19,7 @@ from chat.presentation import id_prefix
 from tests.support.answers import ask, make_interaction, make_running, saved
 from tests.support.site_server import SiteServer
 from tests.support.sse import Event, events
+from tests.support.statements import statements
 from tests.support.stub_tgi import Behaviour, StubTgi
 from tests.support.waiting import until
 
@@ -25,6 +27,9 @@ TEXT = (
     "# Title\n\nFirst *paragraph*.\n\n- one\n- two\n\n```python\nprint('<b>')\n```\n\n"
     "Last <script>alert(1)</script> & end.\n"
 )
+
+# What opening a stream reads: the log-in, and whether the answer is the reader's.
+OPENING = [["django_session"], ["accounts_user"], ["chat_interaction"]]
 
 
 def path(interaction: Interaction, more: str = "") -> str:
@@ -162,6 +167,16 @@ async def test_a_stream_holds_no_database_connection(site: SiteServer, owner: Us
             assert page.status == 200
         for response in streams:
             response.close()
+
+
+async def test_a_stream_is_opened_with_three_statements(site: SiteServer, owner: User):
+    made = await in_thread(make_interaction, owner, status=Status.COMPLETE, final_response_text=TEXT)
+    async with site.browser(owner) as client:
+        with statements() as sent:
+            await read(client, made)
+    mine = [sql for sql in sent if "SKIP LOCKED" not in sql]  # how the process looks for answers that nobody makes
+    assert [re.findall(r"FROM (\w+)", sql)[:1] for sql in mine[:3]] == OPENING
+    assert len(mine) <= 5, "the log and the saved answer after that"
 
 
 async def test_a_reader_who_leaves_does_not_end_the_answer(site: SiteServer, owner: User, stub: StubTgi):
