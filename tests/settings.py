@@ -15,11 +15,15 @@ from launcher.postgres import temporary_cluster  # noqa: E402 - found through th
 _until_exit = ExitStack()
 atexit.register(_until_exit.close)
 
-# What the developer's shell may hold must not reach the tests.
+# The server that the contract's tests are for, where one is given; see tests/tgi/contract/conftest.py.
+CONTRACT_SERVER = {name: os.environ.get(name) for name in ("TGI_URL", "TGI_API_KEY", "TGI_ENGINE")}
+# What else the developer's shell may hold must not reach the tests.
 for name in (
     "SECRET_KEY_FILE",
+    "DATABASE_URL_FILE",
     "TGI_URL",
     "TGI_API_KEY",
+    "TGI_API_KEY_FILE",
     "MODEL_ID",
     "ALLOWED_HOSTS",
     "SIGNUP",

@@ -75,7 +75,8 @@ class Answering:
         options = chosen_parameters(given)
         fitted = await self._fit(given, options["max_tokens"])
         before = self._measured.generated_tokens
-        end = await self._client.stream_chat(_request(fitted, options), self._take_piece)
+        session = given.interaction.session_id
+        end = await self._client.stream_chat(_request(fitted, options), self._take_piece, session=session)
         self._take_end(end, before)
         return end
 

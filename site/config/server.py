@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import socket
 import sys
 from types import FrameType
@@ -14,6 +15,9 @@ from config.env import EnvError, read_env
 
 # Streams end at once when told to; what is left is short requests.
 SHUTDOWN_GRACE_S = 3
+# A connection that was accepted a moment ago has not been read yet. Uvicorn would close it as idle, and a proxy that
+# had sent a request over it could not know whether it was served.
+LAST_REQUESTS_S = 0.3
 
 
 class Server(uvicorn.Server):
@@ -25,6 +29,13 @@ class Server(uvicorn.Server):
 
         drain()
         super().handle_exit(sig, frame)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accept nothing more, and read what was accepted already before connections are closed."""
+        for server in self.servers:
+            server.close()
+        await asyncio.sleep(LAST_REQUESTS_S)
+        await super().shutdown(sockets)
 
 
 def main() -> None:

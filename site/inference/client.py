@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 import aiohttp
 import msgspec
@@ -115,14 +116,16 @@ class InferenceClient:
         except msgspec.DecodeError:
             return None
 
-    async def stream_chat(self, request: ChatRequest, take: Callable[[str], None]) -> End:
+    async def stream_chat(
+        self, request: ChatRequest, take: Callable[[str], None], *, session: UUID | None = None
+    ) -> End:
         """Stream one answer: each piece of text, never empty, goes to `take`; returns the end. Cancelling it ends the
-        generation.
+        generation. `session` is sent as `X-Session-Id`.
 
         Raises:
             InferenceError: see `errors`; after some pieces it says that this is where the answer broke off.
         """
-        return await stream(self._endpoint, request.body(), take, self.timeouts)
+        return await stream(self._endpoint, request.body(), take, self.timeouts, session=session)
 
 
 def _look_at_error(task: asyncio.Task[ModelInfo]) -> None:

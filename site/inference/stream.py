@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 from urllib.parse import urlsplit
+from uuid import UUID
 
 import httptools
 import msgspec
@@ -71,11 +72,16 @@ class Endpoint:
             headers.append(f"Authorization: Bearer {api_key}")
         self._head = "\r\n".join(headers)
 
-    def request(self, body: bytes) -> bytes:
-        return f"{self._head}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+    def request(self, body: bytes, session: UUID | None) -> bytes:
+        """`session` is for a balancer before several servers: the one that answered the turn before still has its
+        prompt in the cache."""
+        head = f"{self._head}\r\nX-Session-Id: {session}" if session else self._head
+        return f"{head}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
 
 
-async def stream(endpoint: Endpoint, body: bytes, take: Take, timeouts: Timeouts) -> End:
+async def stream(
+    endpoint: Endpoint, body: bytes, take: Take, timeouts: Timeouts, *, session: UUID | None = None
+) -> End:
     """Give each piece of one answer's text, never empty, to `take`; return its end. Cancelling closes the connection,
     which ends the generation on the server.
 
@@ -83,7 +89,7 @@ async def stream(endpoint: Endpoint, body: bytes, take: Take, timeouts: Timeouts
         InferenceError: see `errors`; after some pieces it says that this is where the answer broke off.
     """
     loop = asyncio.get_running_loop()
-    answer = _Answer(endpoint.request(body), take, timeouts, loop)
+    answer = _Answer(endpoint.request(body, session), take, timeouts, loop)
     try:
         await _connect(endpoint, answer, timeouts.connect)
         return await answer.ended
