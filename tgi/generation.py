@@ -1,15 +1,19 @@
 """A validated request over an engine: TGI's stopping rules, texts and times."""
 
+import secrets
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from tgi.engines.base import Engine, Job, Token
-from tgi.errors import IncompleteError
+from tgi.engines.base import Engine, Grammar, Job, Token
+from tgi.errors import IncompleteError, IncompleteStreamError
+from tgi.metrics import Times
+from tgi.protocol.grammar import read_grammar
 from tgi.protocol.requests import GenerateParameters
 from tgi.protocol.responses import FinishReason
-from tgi.protocol.validation import Limits, check_lengths, check_parameters
+from tgi.protocol.validation import Limits, check_lengths, check_parameters, check_supported
+from tgi.serving import Service
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,23 @@ class Generation:
         """The seed in use, None for greedy."""
         return self.job.sampling.seed
 
+    def times(self, generated_tokens: int) -> Times:
+        """How long it took, asked when the last token is there."""
+        now = time.monotonic()
+        started = self.job.started or self.validated
+        return Times(
+            total=now - self.arrived,
+            validation=self.validated - self.arrived,
+            queue=started - self.validated,
+            inference=now - started,
+            generated_tokens=generated_tokens,
+        )
+
+    def again(self) -> "Generation":
+        """Another one of the same request, with a seed of its own."""
+        sampling = replace(self.job.sampling, seed=secrets.randbits(64))
+        return replace(self, job=replace(self.job, sampling=sampling))
+
     def output(self, text: str) -> str:
         """The text as asked for: with the prompt before it, or without."""
         return self.inputs + text if self.parameters.return_full_text else text
@@ -58,32 +79,51 @@ class Generation:
 async def prepare(
     engine: Engine, limits: Limits, inputs: str, parameters: GenerateParameters, *, logprobs: bool
 ) -> Generation:
-    """Validate in TGI's order and tokenize. Raises ``ValidationError``."""
+    """Validate in TGI's order, tokenize, compile. Raises ``ValidationError``."""
     arrived = time.monotonic()
     sampling = check_parameters(inputs, parameters, limits)
+    check_supported(parameters, engine.supports)
     prompt = await engine.encode(inputs)
     if parameters.truncate is not None:
         prompt = prompt[-parameters.truncate :]
     max_new_tokens = check_lengths(len(prompt), parameters.max_new_tokens, limits)
-    return Generation(inputs, parameters, Job(prompt, max_new_tokens, sampling, logprobs), arrived)
+    job = Job(
+        prompt,
+        max_new_tokens,
+        sampling,
+        logprobs=logprobs,
+        top_n_tokens=parameters.top_n_tokens or 0,
+        grammar=await _compile(engine, parameters),
+    )
+    return Generation(inputs, parameters, job, arrived)
 
 
-async def run(engine: Engine, generation: Generation) -> AsyncGenerator[Step, None]:
+async def _compile(engine: Engine, parameters: GenerateParameters) -> Grammar | None:
+    if parameters.grammar is None:
+        return None
+    grammar = read_grammar(parameters.grammar)
+    await engine.check_grammar(grammar)
+    return grammar
+
+
+async def run(service: Service, generation: Generation) -> AsyncGenerator[Step, None]:
     """Steps until a rule ends it; the engine is told to stop there. Raises ``InferenceError``."""
     stopping = Stopping(generation.job.max_new_tokens, generation.parameters.stop)
     parts: list[str] = []
     index = 0
-    async with aclosing(engine.generate(generation.job)) as tokens:
-        async for token in tokens:
-            index += 1
-            if not token.special:
-                parts.append(token.text)
-            reason = stopping.check(token)
-            if reason is not None:
-                yield Step(index, token, Finish(reason, index, "".join(parts)))
-                return
-            yield Step(index, token)
-    raise IncompleteError
+    with service.metrics.running(generation.job):
+        async with aclosing(service.engine.generate(generation.job)) as tokens:
+            async for token in tokens:
+                index += 1
+                if not token.special:
+                    parts.append(token.text)
+                reason = stopping.check(token)
+                if reason is not None:
+                    service.metrics.finished(generation.times(index))
+                    yield Step(index, token, Finish(reason, index, "".join(parts)))
+                    return
+                yield Step(index, token)
+    raise IncompleteStreamError
 
 
 class Stopping:
@@ -113,12 +153,15 @@ class Stopping:
         return None
 
 
-async def collect(engine: Engine, generation: Generation) -> tuple[list[Token], Finish]:
+async def collect(service: Service, generation: Generation) -> tuple[list[Token], Finish]:
     """Run to the end: all tokens, and how it finished. Raises ``InferenceError``."""
     tokens = []
-    async with aclosing(run(engine, generation)) as steps:
-        async for step in steps:
-            tokens.append(step.token)
-            if step.finish is not None:
-                return tokens, step.finish
+    try:
+        async with aclosing(run(service, generation)) as steps:
+            async for step in steps:
+                tokens.append(step.token)
+                if step.finish is not None:
+                    return tokens, step.finish
+    except IncompleteStreamError:
+        pass
     raise IncompleteError

@@ -1,9 +1,11 @@
-"""The one fact needed from a GGUF file before it is loaded: how long a context its model takes.
+"""What is needed from a GGUF file before it is loaded: how long a context its model takes, and whether it chats.
 
 Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md (little endian, version 2 and later).
 """
 
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,26 +19,41 @@ MAX_STRING_BYTES = 1 << 24
 
 def context_length(path: Path) -> int:
     """The context length the model was trained with, in tokens. Raises ``OSError``, ``ValueError``."""
+    with _open(path) as file:
+        for key, kind in _entries(file):
+            if key.endswith(b".context_length"):
+                if kind not in FIXED:
+                    raise ValueError("a damaged GGUF file")
+                return int(_number(file, FIXED[kind]))
+    raise ValueError("a GGUF file without a context length, so not a language model")
+
+
+def has_chat_template(path: Path) -> bool:
+    """Whether the model comes with a template for messages. Raises ``OSError``, ``ValueError``."""
+    with _open(path) as file:
+        return any(key == b"tokenizer.chat_template" for key, _ in _entries(file))
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[BinaryIO]:
     with path.open("rb") as file:
         if file.read(len(MAGIC)) != MAGIC:
             raise ValueError("not a GGUF file")
         try:
-            return _find_context_length(file)
+            yield file
         except struct.error:
             raise ValueError("a damaged GGUF file") from None
 
 
-def _find_context_length(file: BinaryIO) -> int:
+def _entries(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
+    """Key and kind of each entry; a value that is not read before the next one is skipped."""
     _version, _tensors, entries = struct.unpack("<IQQ", file.read(20))
     for _ in range(entries):
-        key = _string(file)
-        kind = _number(file, "I")
-        if key.endswith(b".context_length"):
-            if kind not in FIXED:
-                raise ValueError("a damaged GGUF file")
-            return int(_number(file, FIXED[kind]))
+        key, kind = _string(file), _number(file, "I")
+        place = file.tell()
+        yield key, kind
+        file.seek(place)
         _skip(file, kind)
-    raise ValueError("a GGUF file without a context length, so not a language model")
 
 
 def _skip(file: BinaryIO, kind: int) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import msgspec
@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from tgi.engines.base import Engine
 from tgi.errors import OverloadedError, RequestRejectedError
+from tgi.metrics import Metrics
 from tgi.protocol.requests import MAX_BODY_BYTES, decode
 from tgi.protocol.validation import Limits
 from tgi.sse import wait_for_disconnect
@@ -47,6 +48,19 @@ class Service:
     model_id: str
     limits: Limits
     permits: Permits
+    metrics: Metrics = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "metrics", Metrics(self.limits))
+
+    @contextmanager
+    def admit(self) -> Iterator[None]:
+        """Around a request, before it is validated: its permit, and its place in /metrics.
+
+        Raises ``OverloadedError``.
+        """
+        with self.metrics.request(), self.permits.hold():
+            yield
 
     def model_name(self, asked_for: str | None) -> str:
         """The model's name in an answer: what the request called it, and "tgi" is the one served."""
@@ -69,7 +83,10 @@ async def read_body(request: Request, shape: type[Shape]) -> Shape:
         body += part
         if len(body) > MAX_BODY_BYTES:
             raise RequestRejectedError(413, "Failed to buffer the request body: length limit exceeded")
-    return decode(bytes(body), request.headers.get("content-type"), shape)
+    try:
+        return decode(bytes(body), request.headers.get("content-type"), shape)
+    except RecursionError:
+        raise RequestRejectedError(400, "Failed to parse the request body as JSON: it is nested too deeply") from None
 
 
 async def unless_disconnected(request: Request, answer: Coroutine[Any, Any, Response]) -> Response:

@@ -4,55 +4,81 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+# What would change the server; all that starts with MAX_ or HF_ besides.
+SETTINGS = {
+    "API_KEY",
+    "CORS_ALLOW_ORIGIN",
+    "DEVICE",
+    "DTYPE",
+    "ENGINE",
+    "MODEL_ID",
+    "REVISION",
+    "THREADS",
+    "USAGE_STATS",
+}
 READY_SECONDS = 60.0
 STOP_SECONDS = 10.0
 
 
 @dataclass
 class Running:
-    """A server that answers on ``url``."""
+    """A server that answers on ``url``. What it writes to stderr is read all the time: a full pipe would stop it."""
 
     process: "subprocess.Popen[str]"
     url: str
+    _said: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Start to read."""
+        self._reader = threading.Thread(target=self._said.extend, args=(self.process.stderr,), daemon=True)
+        self._reader.start()
+
+    def last_words(self) -> str:
+        """All it has written to stderr since it was ready; waits for its end."""
+        self._reader.join(STOP_SECONDS)
+        assert not self._reader.is_alive(), "the server still runs"
+        return "".join(self._said)
 
 
 def environment(**extra: str) -> dict[str, str]:
     """The environment without what would change the server, and ``extra``."""
-    names = ("MODEL_ID", "API_KEY", "HF_TOKEN", "THREADS", "CORS_ALLOW_ORIGIN")
     inherited = {
-        name: value for name, value in os.environ.items() if name not in names and not name.startswith(("MAX_", "HF_"))
+        name: value
+        for name, value in os.environ.items()
+        if name not in SETTINGS and not name.startswith(("MAX_", "HF_"))
     }
     return {**inherited, **extra}
 
 
-def command(*arguments: str) -> list[str]:
+def command(*arguments: str, program: tuple[str, str] = ("-m", "tgi")) -> list[str]:
     """``python -m tgi``; one thread, which suffers least from the other tests' load."""
-    return [sys.executable, "-m", "tgi", "--threads", "1", *arguments]
+    return [sys.executable, *program, "--threads", "1", *arguments]
 
 
 @contextmanager
-def run_server(*arguments: str, **extra: str) -> Iterator[Running]:
+def run_server(*arguments: str, program: tuple[str, str] = ("-m", "tgi"), **extra: str) -> Iterator[Running]:
     """A server that is ready, killed at the end if it still runs."""
     process = subprocess.Popen(
-        command("--port", "0", *arguments),
+        command("--port", "0", *arguments, program=program),
         cwd=ROOT,
         env=environment(**extra),
         stderr=subprocess.PIPE,
         text=True,
     )
     try:
-        url = _announced_url(process)
-        _wait_until_healthy(url)
-        yield Running(process, url)
+        server = Running(process, _announced_url(process))
+        _wait_until_healthy(server.url)
+        yield server
     finally:
         process.kill()
         process.wait(STOP_SECONDS)

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tgi.engines.base import Token
+from tgi.engines.base import Alternative, Token
 from tgi.engines.llamacpp_http import place_tokens
-from tgi.engines.llamacpp_stream import Chunk, EngineStream, Probability, TokenAssembler
+from tgi.engines.llamacpp_stream import Candidate, Chunk, EngineStream, Probability, TokenAssembler
 from tgi.errors import GenerationError
 
 WRITTEN = {"é😀": [7, 8, 9], "x": [5]}
@@ -19,21 +19,36 @@ async def ids(text: str) -> list[int]:
     return WRITTEN.get(text, [])
 
 
-async def special_text(token: int) -> str:
+async def token_text(token: int) -> str:
     return f"<{token}>"
 
 
-async def assemble(*chunks: Chunk) -> list[Token]:
+async def assemble(*chunks: Chunk, top_n_tokens: int = 0) -> list[Token]:
     async def source() -> AsyncGenerator[Chunk, None]:
         for chunk in chunks:
             yield chunk
 
-    return [token async for token in TokenAssembler(ids, special_text).tokens(source())]
+    return [token async for token in TokenAssembler(ids, token_text, top_n_tokens).tokens(source())]
 
 
 async def test_a_chunk_is_a_token():
     chunk = Chunk("x", (5,), 1, completion_probabilities=(Probability(-0.5),))
     assert await assemble(chunk, Chunk(tokens_predicted=1, stop=True)) == [Token(5, "x", -0.5)]
+
+
+async def test_the_most_likely_tokens_come_along_as_many_as_asked_for():
+    candidates = (Candidate(2, -0.1), Candidate(5, -0.5, "x", (120,)), Candidate(6, -0.9, "y", (121,)))
+    chunk = Chunk("x", (5,), 1, completion_probabilities=(Probability(-0.5, candidates),))
+    (token,) = await assemble(chunk, Chunk(tokens_predicted=1, stop=True), top_n_tokens=2)
+    assert token.top == (Alternative(2, "<2>", -0.1, special=True), Alternative(5, "x", -0.5))
+    (token,) = await assemble(chunk, Chunk(tokens_predicted=1, stop=True))
+    assert token.top == ()
+
+
+async def test_a_special_token_has_alternatives_too():
+    chunk = Chunk("", (2,), 1, completion_probabilities=(Probability(-0.5, (Candidate(5, -0.2, "x", (120,)),)),))
+    (token,) = await assemble(chunk, Chunk(tokens_predicted=1, stop=True, stop_type="eos"), top_n_tokens=1)
+    assert token == Token(2, "<2>", -0.5, special=True, eos=True, top=(Alternative(5, "x", -0.2),))
 
 
 async def test_tokens_inside_of_a_character_come_before_it_without_text():
@@ -78,6 +93,16 @@ async def test_chunks_cross_from_the_engines_thread():
     thread.start()
     assert [chunk async for chunk in stream.chunks()] == [Chunk("x", (5,), 1)]
     thread.join()
+
+
+async def test_candidates_are_read_as_llama_cpp_writes_them():
+    stream = EngineStream()
+    top = [{"id": 5, "token": "x", "bytes": [120], "logprob": -0.5}, {"id": 2, "token": "", "bytes": [], "logprob": -1}]
+    chosen = {**top[0], "top_logprobs": top}
+    stream.on_data(data(content="x", tokens=[5], tokens_predicted=1, completion_probabilities=[chosen]))
+    stream.finish()
+    (chunk,) = [chunk async for chunk in stream.chunks()]
+    assert chunk.completion_probabilities == (Probability(-0.5, (Candidate(5, -0.5, "x", (120,)), Candidate(2, -1.0))),)
 
 
 async def test_the_callback_ends_the_generation_once_cancelled():

@@ -9,6 +9,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -43,7 +44,7 @@ def hub() -> Iterator[HubStub]:
         yield stub
 
 
-def start(model_id: str, endpoint: str, home: Path, *flags: str, **extra: str) -> "subprocess.CompletedProcess[str]":
+def start(model_id: str, endpoint: str, home: Path, *flags: str, **extra: Any) -> "subprocess.CompletedProcess[str]":
     """Start a server that has no model it can load."""
     ended = run_to_end("--port", "0", *flags, MODEL_ID=model_id, HF_ENDPOINT=endpoint, HF_HOME=str(home), **extra)
     assert ended.returncode == 2, ended.stderr
@@ -63,7 +64,7 @@ def downloaded(home: Path) -> set[str]:
 def test_a_repository_is_downloaded_and_served(tmp_path: Path):
     model = resolve(None).path.read_bytes()
     with run_hub(HubStub({"owner/real": {"real-Q4_K_M.gguf": model}})) as hub:
-        endpoint = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path)}
+        endpoint: dict[str, Any] = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path)}
         with run_server("--model-id", "owner/real", **endpoint) as server:
             with urllib.request.urlopen(f"{server.url}/info") as response:
                 info = json.load(response)

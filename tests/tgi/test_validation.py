@@ -1,23 +1,26 @@
 """The rules of a generation: which, in which order, in which words."""
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
+from tgi.engines.base import Feature
 from tgi.errors import ValidationError
 from tgi.protocol.requests import GenerateParameters
 from tgi.protocol.validation import (
     Limits,
+    check_best_of,
     check_lengths,
     check_parameters,
     check_stream,
+    check_supported,
 )
 
-LIMITS = Limits(max_input_tokens=90, max_total_tokens=100)
+LIMITS = Limits(max_input_tokens=90, max_total_tokens=100, max_best_of=2)
+ALL: frozenset[Feature] = frozenset(get_args(Feature))
 
 # Each breaks one rule, in the order in which TGI looks at them; the last value is what mends it.
 RULES: list[tuple[str, Any, str, Any]] = [
-    ("best_of", 2, "`best_of` must be > 0 and <= 1. Given: 2", None),
     ("temperature", 0.0, "`temperature` must be strictly positive", 0.5),
     ("repetition_penalty", -1.0, "`repetition_penalty` must be strictly positive", 1.1),
     ("frequency_penalty", -2.1, "`frequency_penalty` must be >= -2.0 and <= 2.0", -2.0),
@@ -46,19 +49,49 @@ def test_an_empty_prompt_is_looked_at_before_truncate():
         check_parameters("", GenerateParameters(truncate=0), LIMITS)
 
 
+def test_best_of_is_looked_at_first():
+    assert [check_best_of(best_of, LIMITS) for best_of in (None, 1, 2)] == [1, 1, 2]
+    for best_of in (0, 3):
+        with pytest.raises(ValidationError, match=rf"`best_of` must be > 0 and <= 2\. Given: {best_of}"):
+            check_best_of(best_of, LIMITS)
+    with pytest.raises(ValidationError, match="`best_of` != 1 is not allowed for this endpoint"):
+        check_best_of(2, Limits(max_input_tokens=90, max_total_tokens=100, max_best_of=1))
+
+
+def test_the_best_of_several_has_to_be_sampled_and_takes_no_seed():
+    with pytest.raises(ValidationError, match="you must use sampling when `best_of` is > 1"):
+        check_parameters("x", GenerateParameters(best_of=2, repetition_penalty=-1.0), LIMITS)
+    with pytest.raises(ValidationError, match="`seed` must not be set when `best_of` > 1"):
+        check_parameters("x", GenerateParameters(best_of=2, top_k=5, seed=1, top_n_tokens=9), LIMITS)
+    assert check_parameters("x", GenerateParameters(best_of=2, do_sample=True), LIMITS).seed is not None
+
+
 @pytest.mark.parametrize(
-    "wish",
+    ("wish", "refusal"),
     [
-        {"top_n_tokens": 1},
-        {"grammar": {"type": "regex", "value": "a"}},
-        {"watermark": True},
-        {"decoder_input_details": True},
-        {"adapter_id": "x"},
+        ({"grammar": {"type": "regex", "value": "a"}}, "grammar is not supported"),
+        ({"decoder_input_details": True}, "`decoder_input_details` is not supported by this server"),
+        ({"frequency_penalty": 0.5}, "`frequency_penalty` is not supported by this server"),
+        ({"repetition_penalty": 1.5}, "`repetition_penalty` is not supported by this server"),
+        ({"top_n_tokens": 1}, "`top_n_tokens` is not supported by this server"),
+        ({"typical_p": 0.5}, "`typical_p` is not supported by this server"),
     ],
 )
-def test_what_is_not_there_yet_is_refused(wish: dict[str, Any]):
+def test_what_an_engine_lacks_is_refused(wish: dict[str, Any], refusal: str):
+    with pytest.raises(ValidationError, match=refusal):
+        check_supported(GenerateParameters(**wish), ALL - {next(iter(wish))})
+    check_supported(GenerateParameters(**wish), ALL)
+
+
+@pytest.mark.parametrize("wish", [{"watermark": True}, {"adapter_id": "x"}])
+def test_what_no_engine_has_is_refused(wish: dict[str, Any]):
     with pytest.raises(ValidationError, match=f"`{next(iter(wish))}` is not supported"):
-        check_parameters("x", GenerateParameters(**wish), LIMITS)
+        check_supported(GenerateParameters(**wish), ALL)
+
+
+def test_a_value_that_changes_nothing_needs_no_support():
+    nothing: dict[str, Any] = {"frequency_penalty": 0.0, "repetition_penalty": 1.0, "top_n_tokens": 0}
+    check_supported(GenerateParameters(**nothing), frozenset())
 
 
 @pytest.mark.parametrize(

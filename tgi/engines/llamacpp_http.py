@@ -7,6 +7,7 @@ import aiohttp
 import msgspec
 
 from tgi.engines.base import PromptToken
+from tgi.engines.templates import with_tools
 from tgi.errors import GenerationError, TemplateError
 
 TIMEOUT_SECONDS = 30.0
@@ -17,14 +18,15 @@ PROMPT_TOKENS: dict[str, Any] = {"add_special": True, "parse_special": True}
 class LoopbackClient:
     """Asks the engine's HTTP server, with the key that keeps other users of the machine out."""
 
-    def __init__(self, address: str, api_key: str) -> None:
+    def __init__(self, address: str, api_key: str, *, has_template: bool) -> None:
+        self._has_template = has_template
         self._session = aiohttp.ClientSession(
             base_url=address,
             headers={"Authorization": f"Bearer {api_key}"},
             timeout=aiohttp.ClientTimeout(total=TIMEOUT_SECONDS),
         )
         self._ids_of_text: dict[str, list[int]] = {}
-        self._special_texts: dict[int, str] = {}
+        self._token_texts: dict[int, str] = {}
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -46,15 +48,35 @@ class LoopbackClient:
         tokens = (await self._ok("/tokenize", body))["tokens"]
         return place_tokens(text, [(token["id"], _piece_bytes(token["piece"])) for token in tokens])
 
-    async def apply_template(self, messages: Sequence[dict[str, str]]) -> str:
+    async def apply_template(
+        self,
+        messages: Sequence[dict[str, Any]],
+        *,
+        tools: Sequence[dict[str, Any]] | None = None,
+        tool_prompt: str = "",
+    ) -> str:
         """The model's chat template over the messages; the last one by the assistant stays open."""
+        if not self._has_template:
+            # llama.cpp would take one that is not the model's.
+            raise TemplateError("template not found")
+        body: dict[str, Any] = {}
+        if tools is not None:
+            lists_tools = await self._template_lists_tools()
+            messages = with_tools(messages, tools, tool_prompt, template_lists_tools=lists_tools)
+            if lists_tools:
+                body["tools"] = tools
         if messages[-1]["role"] == "assistant" and not messages[-1]["content"]:
             # llama.cpp leaves the assistant's header out for an empty continuation.
             messages = messages[:-1]
-        status, answer = await self._ask("POST", "/apply-template", {"messages": messages})
+        status, answer = await self._ask("POST", "/apply-template", body | {"messages": messages})
         if status != 200:
-            raise TemplateError(_message(answer))
+            # After this word, the template's own; before it, where in the template.
+            raise TemplateError(_message(answer).rpartition("Jinja Exception: ")[2])
         return str(answer["prompt"])
+
+    async def _template_lists_tools(self) -> bool:
+        _, properties = await self._ask("GET", "/props")
+        return bool(properties["chat_template_caps"]["supports_tools"])
 
     async def ids(self, text: str) -> list[int]:
         """Token ids of a bare text, as the model would most likely write it."""
@@ -65,12 +87,12 @@ class LoopbackClient:
             self._ids_of_text[text] = (await self._ok("/tokenize", body))["tokens"]
         return self._ids_of_text[text]
 
-    async def special_text(self, token: int) -> str:
+    async def token_text(self, token: int) -> str:
         """How a special token is written, e.g. ``<|im_end|>``."""
-        if token not in self._special_texts:
+        if token not in self._token_texts:
             answer = await self._ok("/detokenize", {"tokens": [token]})
-            self._special_texts[token] = answer["content"]
-        return self._special_texts[token]
+            self._token_texts[token] = answer["content"]
+        return self._token_texts[token]
 
     async def _ok(self, path: str, body: dict[str, Any]) -> Any:
         status, answer = await self._ask("POST", path, body)

@@ -3,17 +3,28 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import replace
 
 import msgspec
 
-from tgi.engines.base import Token
+from tgi.engines.base import Alternative, Token
 from tgi.errors import GenerationError
 
 
+class Candidate(msgspec.Struct, frozen=True):
+    """A token that could have been chosen; ``text`` without what is no whole character."""
+
+    id: int
+    logprob: float
+    text: str = msgspec.field(name="token", default="")
+    bytes: tuple[int, ...] = ()
+
+
 class Probability(msgspec.Struct, frozen=True):
-    """Log-probability of the token that was chosen."""
+    """Log-probability of the token that was chosen, and the most likely ones."""
 
     logprob: float
+    top_logprobs: tuple[Candidate, ...] = ()
 
 
 class Chunk(msgspec.Struct, frozen=True):
@@ -83,6 +94,11 @@ class EngineStream:
                 raise item
             yield item
 
+    async def first_logprob(self) -> float | None:
+        """Of the first token, once everything is there; None where llama.cpp does not report the token."""
+        logprobs = [p.logprob async for chunk in self.chunks() for p in chunk.completion_probabilities]
+        return logprobs[0] if logprobs else None
+
 
 class TokenAssembler:
     """Makes tokens of chunks: fills in tokens that were held back, and tells what a special token is.
@@ -94,10 +110,12 @@ class TokenAssembler:
     def __init__(
         self,
         ids: Callable[[str], Awaitable[list[int]]],
-        special_text: Callable[[int], Awaitable[str]],
+        token_text: Callable[[int], Awaitable[str]],
+        top_n_tokens: int = 0,
     ) -> None:
         self._ids = ids
-        self._special_text = special_text
+        self._token_text = token_text
+        self._top_n_tokens = top_n_tokens
 
     async def tokens(self, chunks: AsyncGenerator[Chunk, None]) -> AsyncGenerator[Token, None]:
         """All tokens, in order."""
@@ -106,7 +124,7 @@ class TokenAssembler:
         async for chunk in chunks:
             if waiting is not None:
                 ended = chunk.stop and chunk.stop_type == "eos"
-                yield Token(waiting.id, waiting.text, waiting.logprob, special=True, eos=ended)
+                yield replace(waiting, eos=ended)
                 waiting = None
             held_back = chunk.tokens_predicted - count - (0 if chunk.stop else 1)
             count = chunk.tokens_predicted
@@ -125,10 +143,20 @@ class TokenAssembler:
 
     async def _token(self, chunk: Chunk) -> Token:
         token = chunk.tokens[0]
-        logprob = chunk.completion_probabilities[0].logprob if chunk.completion_probabilities else None
+        logprob: float | None = None
+        top: tuple[Alternative, ...] = ()
+        if chunk.completion_probabilities:
+            probability = chunk.completion_probabilities[0]
+            logprob = probability.logprob
+            top = tuple([await self._alternative(one) for one in probability.top_logprobs[: self._top_n_tokens]])
         if chunk.content:
-            return Token(token, chunk.content, logprob)
-        return Token(token, await self._special_text(token), logprob, special=True)
+            return Token(token, chunk.content, logprob, top=top)
+        return Token(token, await self._token_text(token), logprob, special=True, top=top)
+
+    async def _alternative(self, candidate: Candidate) -> Alternative:
+        if candidate.bytes:
+            return Alternative(candidate.id, candidate.text, candidate.logprob)
+        return Alternative(candidate.id, await self._token_text(candidate.id), candidate.logprob, special=True)
 
     async def _held_back(self, chunk: Chunk, number: int) -> list[int]:
         """Ids of the tokens before this chunk's, which llama.cpp does not report.

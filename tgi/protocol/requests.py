@@ -5,18 +5,20 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 
 from tgi.errors import RequestRejectedError
+from tgi.protocol.grammar import read_shape
 
 Shape = TypeVar("Shape")
 
 MAX_BODY_BYTES = 2_000_000
 
 U32 = Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)]
-# Up to 2**64 - 1, which is more than msgspec can check; see ``_check_u64``.
+# Up to 2**64 - 1, which is more than msgspec can check; see ``check_u64``.
 U64 = Annotated[int, msgspec.Meta(ge=0)]
 I32 = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
 
 
-def _check_u64(seed: int | None) -> None:
+def check_u64(seed: int | None) -> None:
+    """Raises ``ValueError`` for what does not fit 64 bits."""
     if seed is not None and seed >= 2**64:
         raise ValueError("Expected `seed` < 2**64")
 
@@ -46,7 +48,13 @@ class GenerateParameters(msgspec.Struct, frozen=True):
 
     def __post_init__(self) -> None:
         """Part of decoding."""
-        _check_u64(self.seed)
+        check_u64(self.seed)
+
+
+def _check_shape(parameters: GenerateParameters) -> None:
+    """A grammar of none of the known shapes makes a body unreadable."""
+    if parameters.grammar is not None:
+        read_shape(parameters.grammar)
 
 
 class GenerateRequest(msgspec.Struct, frozen=True):
@@ -58,6 +66,10 @@ class GenerateRequest(msgspec.Struct, frozen=True):
     inputs: str
     parameters: GenerateParameters = GenerateParameters(do_sample=True)
 
+    def __post_init__(self) -> None:
+        """Part of decoding."""
+        _check_shape(self.parameters)
+
 
 class CompatGenerateRequest(msgspec.Struct, frozen=True):
     """Body of ``POST /``: a generation that says itself whether it streams."""
@@ -66,82 +78,15 @@ class CompatGenerateRequest(msgspec.Struct, frozen=True):
     parameters: GenerateParameters = GenerateParameters(do_sample=True)
     stream: bool = False
 
+    def __post_init__(self) -> None:
+        """Part of decoding."""
+        _check_shape(self.parameters)
+
     def parameters_with_prompt(self) -> GenerateParameters:
         """The parameters; here the prompt is returned too where nothing is said about it."""
         if self.parameters.return_full_text is not None:
             return self.parameters
         return msgspec.structs.replace(self.parameters, return_full_text=True)
-
-
-class TextPart(msgspec.Struct, frozen=True, tag_field="type", tag="text"):
-    """A text among the parts of a message."""
-
-    text: str
-
-
-class ImagePart(msgspec.Struct, frozen=True, tag_field="type", tag="image_url"):
-    """An image among the parts of a message."""
-
-    image_url: dict[str, Any]
-
-
-class Message(msgspec.Struct, frozen=True):
-    """One turn of a conversation. ``content`` is a text, or parts that are joined without a space."""
-
-    role: str
-    content: str | tuple[TextPart | ImagePart, ...] | None = None
-    name: str | None = None
-    tool_calls: tuple[dict[str, Any], ...] | None = None
-
-
-class StreamOptions(msgspec.Struct, frozen=True):
-    """``include_usage`` adds a last chunk with the token counts."""
-
-    include_usage: bool = False
-
-
-class ChatRequest(msgspec.Struct, frozen=True):
-    """Body of ``/v1/chat/completions`` and ``/chat_tokenize``."""
-
-    messages: tuple[Message, ...]
-    model: str | None = None
-    max_tokens: U32 | None = None
-    max_completion_tokens: U32 | None = None
-    stop: tuple[str, ...] | None = None
-    stream: bool = False
-    stream_options: StreamOptions | None = None
-    seed: U64 | None = None
-    temperature: float | None = None
-    top_p: float | None = None
-    frequency_penalty: float | None = None
-    presence_penalty: float | None = None
-    logprobs: bool | None = None
-    top_logprobs: U32 | None = None
-    n: U32 | None = None
-    logit_bias: Any = None
-    tools: tuple[Any, ...] | None = None
-    tool_choice: Any = None
-    tool_prompt: str | None = None
-    response_format: dict[str, Any] | None = None
-
-    def __post_init__(self) -> None:
-        """Part of decoding."""
-        _check_u64(self.seed)
-
-    def to_parameters(self) -> GenerateParameters:
-        """The same as ``/generate`` parameters: a temperature of 0 is greedy, anything else samples."""
-        greedy = self.temperature == 0
-        return GenerateParameters(
-            temperature=None if greedy else self.temperature,
-            # TGI's own reading of presence_penalty (-2..2 becomes 0..4).
-            repetition_penalty=None if self.presence_penalty is None else self.presence_penalty + 2.0,
-            frequency_penalty=self.frequency_penalty,
-            top_p=self.top_p,
-            do_sample=not greedy,
-            max_new_tokens=self.max_completion_tokens if self.max_tokens is None else self.max_tokens,
-            stop=self.stop or (),
-            seed=self.seed,
-        )
 
 
 def decode(body: bytes, content_type: str | None, shape: type[Shape]) -> Shape:

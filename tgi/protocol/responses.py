@@ -1,8 +1,12 @@
-"""Answer bodies and stream events, fields in TGI's order."""
+"""Answer bodies and stream events."""
 
+from collections.abc import Iterable
 from typing import Any, Literal
 
 import msgspec
+from msgspec import UNSET, UnsetType
+
+from tgi.engines.base import Alternative, PrefillToken
 
 FinishReason = Literal["length", "eos_token", "stop_sequence"]
 
@@ -20,14 +24,30 @@ class TokenBody(msgspec.Struct, frozen=True):
     special: bool
 
 
-class Details(msgspec.Struct, frozen=True):
-    """How a plain generation went. ``seed`` is None where it was greedy."""
+class SequenceDetails(msgspec.Struct, frozen=True, kw_only=True):
+    """How one sequence of a plain generation went. ``seed`` is None where it was greedy.
+
+    ``top_tokens`` has a list for each token, and is left out where they were not asked for.
+    """
 
     finish_reason: FinishReason
     generated_tokens: int
     seed: int | None
-    prefill: tuple[()]
-    tokens: list[TokenBody]
+    prefill: Iterable[PrefillToken]
+    tokens: Iterable[TokenBody]
+    top_tokens: Iterable[Iterable[Alternative]] | UnsetType = UNSET
+
+
+class BestOfSequence(SequenceDetails, frozen=True, kw_only=True):
+    """One that was not the best."""
+
+    generated_text: str
+
+
+class Details(SequenceDetails, frozen=True, kw_only=True):
+    """How a plain generation went; for ``best_of`` over 1 the best sequence, and the others."""
+
+    best_of_sequences: Iterable[BestOfSequence] | UnsetType = UNSET
 
 
 class GenerateResponse(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -46,75 +66,14 @@ class StreamDetails(msgspec.Struct, frozen=True):
     input_length: int
 
 
-class StreamResponse(msgspec.Struct, frozen=True):
-    """One event of ``/generate_stream``; ``index`` counts from 1."""
+class StreamResponse(msgspec.Struct, frozen=True, kw_only=True):
+    """One event of ``/generate_stream``; ``index`` counts from 1. ``top_tokens`` only where asked for."""
 
     index: int
     token: TokenBody
-    generated_text: str | None
-    details: StreamDetails | None
-
-
-class Usage(msgspec.Struct, frozen=True):
-    """Token counts of a chat completion."""
-
-    prompt_tokens: int
-    completion_tokens: int
-    total_tokens: int
-
-
-class TextMessage(msgspec.Struct, frozen=True):
-    """A message, or a piece of one, by the assistant."""
-
-    content: str
-    role: str = "assistant"
-
-
-class ChunkChoice(msgspec.Struct, frozen=True):
-    """The one choice of a chunk."""
-
-    delta: TextMessage
-    finish_reason: str | None
-    index: int = 0
-    logprobs: None = None
-
-
-class ChatChunk(msgspec.Struct, frozen=True):
-    """One event of a streamed chat completion; the usage chunk has no choice."""
-
-    created: int
-    model: str
-    choices: tuple[ChunkChoice, ...]
-    usage: Usage | None = None
-    object: str = "chat.completion.chunk"
-    id: str = ""
-    system_fingerprint: str = SYSTEM_FINGERPRINT
-
-
-class ChatChoice(msgspec.Struct, frozen=True):
-    """The one choice of a chat completion."""
-
-    message: TextMessage
-    finish_reason: str
-    index: int = 0
-    logprobs: None = None
-
-
-class ChatCompletion(msgspec.Struct, frozen=True):
-    """A whole chat completion."""
-
-    created: int
-    model: str
-    choices: tuple[ChatChoice, ...]
-    usage: Usage
-    object: str = "chat.completion"
-    id: str = ""
-    system_fingerprint: str = SYSTEM_FINGERPRINT
-
-
-def openai_finish_reason(reason: FinishReason) -> str:
-    """The chat name of a finish reason: the end of the model's turn is "stop"."""
-    return "stop" if reason == "eos_token" else reason
+    top_tokens: Iterable[Alternative] | UnsetType = UNSET
+    generated_text: str | None = None
+    details: StreamDetails | None = None
 
 
 def models_body(model_id: str) -> dict[str, Any]:

@@ -4,11 +4,12 @@
 """
 
 import secrets
+from collections.abc import Set
 from dataclasses import dataclass
 
-from tgi.engines.base import Sampling
+from tgi.engines.base import Feature, Sampling
 from tgi.errors import ValidationError
-from tgi.protocol.requests import ChatRequest, GenerateParameters, ImagePart, Message
+from tgi.protocol.requests import GenerateParameters
 
 MAX_TOP_N_TOKENS = 5
 
@@ -21,6 +22,7 @@ class Limits:
     max_total_tokens: int
     max_stop_sequences: int = 4
     max_best_of: int = 1
+    max_client_batch_size: int = 4
 
 
 def check_stream(parameters: GenerateParameters) -> None:
@@ -31,13 +33,23 @@ def check_stream(parameters: GenerateParameters) -> None:
         raise ValidationError("`decoder_input_details` == true is not supported when streaming tokens")
 
 
+def check_best_of(best_of: int | None, limits: Limits) -> int:
+    """How many sequences to make of a request that does not stream; checked before everything else."""
+    best_of = 1 if best_of is None else best_of
+    if limits.max_best_of == 1 and best_of != 1:
+        raise ValidationError("`best_of` != 1 is not allowed for this endpoint")
+    if not 0 < best_of <= limits.max_best_of:
+        raise ValidationError(f"`best_of` must be > 0 and <= {limits.max_best_of}. Given: {best_of}")
+    return best_of
+
+
 def check_parameters(inputs: str, parameters: GenerateParameters, limits: Limits) -> Sampling:
     """How to sample, or ``ValidationError`` for the first rule broken."""
-    _check_best_of(parameters, limits)
+    if parameters.best_of not in (None, 1) and not _asks_to_sample(parameters):
+        raise ValidationError("you must use sampling when `best_of` is > 1")
     _check_penalties(parameters)
     _check_cuts(parameters)
     _check_counts(parameters, limits)
-    _refuse_unsupported(parameters)
     if not inputs:
         raise ValidationError("`inputs` cannot be empty")
     truncate = parameters.truncate
@@ -46,6 +58,23 @@ def check_parameters(inputs: str, parameters: GenerateParameters, limits: Limits
             f"`truncate` must be strictly positive and less than {limits.max_input_tokens}. Given: {truncate}"
         )
     return _sampling(parameters)
+
+
+def check_supported(parameters: GenerateParameters, supports: Set[Feature]) -> None:
+    """Refuse what would otherwise have to be ignored: what the engine lacks, and what no engine here has."""
+    if parameters.grammar is not None and "grammar" not in supports:
+        raise ValidationError("grammar is not supported")
+    given: dict[Feature, bool] = {
+        "decoder_input_details": parameters.decoder_input_details,
+        "frequency_penalty": parameters.frequency_penalty not in (None, 0),
+        "repetition_penalty": parameters.repetition_penalty not in (None, 1),
+        "top_n_tokens": bool(parameters.top_n_tokens),
+        "typical_p": parameters.typical_p is not None,
+    }
+    missing = [name for name, asked in given.items() if asked and name not in supports]
+    nowhere = {"watermark": parameters.watermark, "adapter_id": parameters.adapter_id}
+    for name in (*missing, *(name for name, asked in nowhere.items() if asked)):
+        raise ValidationError(f"`{name}` is not supported by this server")
 
 
 def check_lengths(input_tokens: int, max_new_tokens: int | None, limits: Limits) -> int:
@@ -60,48 +89,6 @@ def check_lengths(input_tokens: int, max_new_tokens: int | None, limits: Limits)
     if input_tokens > limits.max_input_tokens:
         raise ValidationError(f"`inputs` must have less than {limits.max_input_tokens} tokens. Given: {input_tokens}")
     return max_new_tokens
-
-
-def check_chat(chat: ChatRequest) -> None:
-    """Refuse what this server would otherwise have to ignore."""
-    unsupported = {
-        "tools": chat.tools,
-        "response_format": chat.response_format,
-        "logprobs": chat.logprobs,
-        "top_logprobs": chat.top_logprobs,
-        "logit_bias": chat.logit_bias,
-        "n": chat.n if chat.n != 1 else None,
-    }
-    for name, value in unsupported.items():
-        if value:
-            raise ValidationError(f"`{name}` is not supported by this server")
-    if not chat.messages:
-        raise ValidationError("`messages` cannot be empty")
-
-
-def flatten_message(message: Message) -> dict[str, str]:
-    """Role and text, as templates take them; parts are joined without a space."""
-    if message.tool_calls:
-        raise ValidationError("`tool_calls` is not supported by this server")
-    content = message.content
-    if content is None:
-        raise ValidationError("`content` of a message cannot be empty")
-    if not isinstance(content, str):
-        if any(isinstance(part, ImagePart) for part in content):
-            raise ValidationError("images are not supported by this model")
-        content = "".join(part.text for part in content if not isinstance(part, ImagePart))
-    flat = {"role": message.role, "content": content}
-    if message.name is not None:
-        flat["name"] = message.name
-    return flat
-
-
-def _check_best_of(parameters: GenerateParameters, limits: Limits) -> None:
-    best_of = 1 if parameters.best_of is None else parameters.best_of
-    if not 0 < best_of <= max(limits.max_best_of, 1):
-        raise ValidationError(f"`best_of` must be > 0 and <= {limits.max_best_of}. Given: {best_of}")
-    if best_of > 1 and not _asks_to_sample(parameters):
-        raise ValidationError("you must use sampling when `best_of` is > 1")
 
 
 def _check_penalties(parameters: GenerateParameters) -> None:
@@ -135,19 +122,6 @@ def _check_counts(parameters: GenerateParameters, limits: Limits) -> None:
         raise ValidationError(
             f"`top_n_tokens` must be >= 0 and <= {MAX_TOP_N_TOKENS}. Given: {parameters.top_n_tokens}"
         )
-
-
-def _refuse_unsupported(parameters: GenerateParameters) -> None:
-    unsupported = {
-        "top_n_tokens": parameters.top_n_tokens,
-        "grammar": parameters.grammar,
-        "watermark": parameters.watermark,
-        "decoder_input_details": parameters.decoder_input_details,
-        "adapter_id": parameters.adapter_id,
-    }
-    for name, value in unsupported.items():
-        if value:
-            raise ValidationError(f"`{name}` is not supported by this server")
 
 
 def _asks_to_sample(parameters: GenerateParameters) -> bool:

@@ -1,6 +1,5 @@
 """What the contract is checked against: the server at TGI_URL, or else the local one with each of its engines."""
 
-import os
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -8,6 +7,7 @@ from importlib.util import find_spec
 import aiohttp
 import pytest
 
+from tests.settings import CONTRACT_SERVER
 from tests.tgi.contract.differences import LACKS, Feature
 from tests.tgi.serverprocess import run_server
 
@@ -37,8 +37,11 @@ class Target:
 
 def engines() -> list[object]:
     """The names to run the suite with: TGI_ENGINE says which row of the table the server at TGI_URL is."""
-    if os.environ.get("TGI_URL"):
-        return [os.environ.get("TGI_ENGINE", "tgi")]
+    if CONTRACT_SERVER["TGI_URL"]:
+        engine = CONTRACT_SERVER["TGI_ENGINE"] or "tgi"
+        if engine not in LACKS:
+            raise pytest.UsageError(f"TGI_ENGINE={engine}: not one of {', '.join(LACKS)}")
+        return [engine]
     missing = find_spec("torch") is None or find_spec("transformers") is None
     return ["llamacpp", pytest.param("transformers", marks=pytest.mark.skipif(missing, reason=NO_TRANSFORMERS))]
 
@@ -47,12 +50,14 @@ def engines() -> list[object]:
 def target(request: pytest.FixtureRequest) -> Iterator[Target]:
     """One server for all tests."""
     engine = request.param
-    if given := os.environ.get("TGI_URL"):
-        yield Target(engine, given.rstrip("/"), os.environ.get("TGI_API_KEY"))
+    if given := CONTRACT_SERVER["TGI_URL"]:
+        yield Target(engine, given.rstrip("/"), CONTRACT_SERVER["TGI_API_KEY"])
         return
     arguments = () if engine == "llamacpp" else ("--engine", engine)
     with run_server(*arguments, "--max-concurrent-requests", str(PERMITS), API_KEY=API_KEY) as server:
         yield Target(engine, server.url, API_KEY)
+        server.process.kill()
+        assert "Traceback" not in server.last_words(), server.last_words()
 
 
 @pytest.fixture

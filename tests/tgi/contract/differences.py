@@ -22,7 +22,6 @@ _WATERMARK = "the method changes the distribution in TGI's own kernels"
 LACKS: dict[str, dict[Feature, str]] = {
     "llamacpp": {
         "adapter_id": _ONE_MODEL,
-        "decoder_input_details": "llama.cpp's server tells nothing about the tokens of a prompt",
         "images": _TEXT,
         "logit_bias": _NOT_TGIS,
         "n": _NOT_TGIS,

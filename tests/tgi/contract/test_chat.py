@@ -5,7 +5,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.tgi.contract.asking import CHAT, QUESTION, assert_refused, chat, messages, say
+from tests.tgi.contract.asking import CHAT, QUESTION, assert_refused, chat, messages, say, say_stream
 from tests.tgi.contract.conftest import Target
 from tests.tgi.wire import answer, refusal
 
@@ -59,12 +59,13 @@ async def test_another_model_is_an_adapter_and_is_echoed(http: aiohttp.ClientSes
 
 
 async def test_a_trailing_assistant_message_is_continued(http: aiohttp.ClientSession):
-    whole = (await say(http, max_tokens=24))["message"]["content"]
-    half = whole[: whole.index(" ", len(whole) // 2)]
-    continued = (await say(http, ("user", QUESTION), ("assistant", half), max_tokens=24))["message"]["content"]
-    # Only the new text comes back, and the two make the same answer as one go.
-    assert not continued.startswith(half)
-    assert (half + continued).startswith(whole)
+    turns = (("user", "Count from 1 to 20."), ("assistant", "1, 2, 3, 4, 5, 6, 7,"))
+    templated = (await answer(http, "/chat_tokenize", {"messages": messages(*turns)}))["templated_text"]
+    assert templated.endswith(turns[1][1])
+    # Only the new text comes back.
+    assert (await say(http, *turns))["message"]["content"].startswith(" 8, 9")
+    *_, last = await say_stream(http, *turns, max_tokens=2)
+    assert last["choices"][0]["finish_reason"] == "length"
 
 
 async def test_an_empty_assistant_message_starts_the_answer(http: aiohttp.ClientSession):
@@ -139,8 +140,10 @@ async def test_max_completion_tokens_is_another_name(http: aiohttp.ClientSession
 
 
 async def test_penalties_change_the_answer(http: aiohttp.ClientSession):
+    repeated = (("user", "Laugh."), ("assistant", "ha" + " ha" * 60))
+    sampled = {"max_tokens": 32, "temperature": 1.5, "seed": 2}
+    assert await say(http, *repeated, **sampled, frequency_penalty=2.0) != await say(http, *repeated, **sampled)
     plain = await say(http, max_tokens=32)
-    assert await say(http, max_tokens=32, frequency_penalty=2.0) != plain
     # presence_penalty becomes a repetition penalty of 2 more: 0 is one of 2.0, not none.
     assert await say(http, max_tokens=32, presence_penalty=0.0) != plain
     await assert_refused(http, CHAT, chat(presence_penalty=-2.0), "`repetition_penalty` must be strictly positive")

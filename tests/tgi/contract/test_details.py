@@ -28,8 +28,8 @@ async def test_ids_are_the_ones_of_the_tokenizer(http: aiohttp.ClientSession):
 
 
 async def test_every_token_of_a_character_has_its_id(http: aiohttp.ClientSession, target: Target):
-    text = "Copy: 😀 🎉 😀 🎉 😀 🎉 😀 🎉 😀 🎉"
-    body = await answer(http, "/generate", {"inputs": text, "parameters": {"max_new_tokens": 16, "details": True}})
+    text = "Copy: 😀 🎉 日本語 漢字 😀 🎉 日本語 漢字 😀 🎉 日本語 漢字 😀 🎉"
+    body = await answer(http, "/generate", {"inputs": text, "parameters": {"max_new_tokens": 24, "details": True}})
     tokens = body["details"]["tokens"]
     # What follows the last whole character has no text to compare with.
     while tokens[-1]["text"] == "":

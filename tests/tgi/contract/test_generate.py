@@ -5,8 +5,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.tgi.contract.asking import PROMPT, generate, prompt
-from tests.tgi.wire import answer
+from tests.tgi.contract.asking import PROMPT, generate, messages, prompt
+from tests.tgi.wire import answer, events
 
 
 async def test_details_are_left_out_unless_asked_for(http: aiohttp.ClientSession):
@@ -70,19 +70,33 @@ async def test_the_full_text_starts_with_the_prompt(http: aiohttp.ClientSession)
     assert (await generate(http, return_full_text=False))["generated_text"] == without
 
 
-async def test_the_end_of_the_text_is_a_special_token_and_not_in_the_text(http: aiohttp.ClientSession):
-    chat = {"messages": [{"role": "user", "content": "Say only the word yes."}]}
+async def ended_by_itself(http: aiohttp.ClientSession) -> tuple[dict[str, Any], Any]:
+    """A request whose answer the model ends, and that answer: one of these half answers any model ends soon."""
     for start in ("Yes.", "Yes. I agree with you.", "Yes, of course. Have a nice day! Goodbye."):
-        turns = [*chat["messages"], {"role": "assistant", "content": start}]
+        turns = messages(("user", "Say only the word yes."), ("assistant", start))
         templated = (await answer(http, "/chat_tokenize", {"messages": turns}))["templated_text"]
-        body = {"inputs": templated, "parameters": {"max_new_tokens": 60, "details": True}}
+        body = {"inputs": templated, "parameters": {"max_new_tokens": 100, "details": True}}
         result = await answer(http, "/generate", body)
         if result["details"]["finish_reason"] == "eos_token":
-            *others, last = result["details"]["tokens"]
-            assert last["special"] is True
-            assert result["generated_text"] == "".join(token["text"] for token in others if not token["special"])
-            return
+            return body, result
     raise AssertionError("no answer ended by itself")
+
+
+async def test_the_end_of_the_text_is_a_special_token_and_not_in_the_text(http: aiohttp.ClientSession):
+    body, result = await ended_by_itself(http)
+    *others, last = result["details"]["tokens"]
+    assert last["special"] is True
+    assert result["generated_text"] == "".join(token["text"] for token in others if not token["special"])
+    event = (await events(http, "/generate_stream", body))[-1]
+    assert event["token"]["special"] is True
+    assert event["token"]["id"] == last["id"]
+    assert event["generated_text"] == result["generated_text"]
+
+
+async def test_the_length_is_checked_before_the_end_of_the_text(http: aiohttp.ClientSession):
+    body, result = await ended_by_itself(http)
+    body["parameters"]["max_new_tokens"] = result["details"]["generated_tokens"]
+    assert (await answer(http, "/generate", body))["details"]["finish_reason"] == "length"
 
 
 async def test_headers_tell_counts_and_whole_milliseconds(http: aiohttp.ClientSession):

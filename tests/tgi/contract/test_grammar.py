@@ -15,6 +15,7 @@ SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {"animal": {"type": "string", "enum": ["dog", "cat"]}, "count": {"type": "integer"}},
     "required": ["animal", "count"],
+    "additionalProperties": False,
 }
 KINDS: list[Any] = [
     {"type": "json", "value": SCHEMA},
@@ -109,3 +110,13 @@ async def test_a_grammar_does_not_reach_other_requests(http: aiohttp.ClientSessi
     plain = (await generate(http))["generated_text"]
     await generate(http, grammar={"type": "regex", "value": DATE})
     assert (await generate(http))["generated_text"] == plain
+
+
+async def test_an_object_has_no_other_properties_than_the_schemas(http: aiohttp.ClientSession):
+    """As with TGI's compiler, also where the schema leaves it open."""
+    inner = {"type": "object", "properties": {"b": {"type": "boolean"}}, "required": ["b"]}
+    schema = {"type": "object", "properties": {"a": inner}, "required": ["a"]}
+    body = await generate(http, max_new_tokens=40, grammar={"type": "json", "value": schema}, temperature=2.0, seed=1)
+    value = json.loads(body["generated_text"])
+    assert value.keys() == {"a"}
+    assert value["a"].keys() == {"b"}

@@ -37,14 +37,15 @@ async def async_client(target: Target) -> AsyncIterator[AsyncInferenceClient]:
 
 
 def test_text_generation(client: InferenceClient):
-    text = client.text_generation(PROMPT, max_new_tokens=4)
-    # The client's default, unlike the route's, is without the prompt.
-    assert text
-    assert not text.startswith(PROMPT)
+    # It asks the root, which gives the prompt back unless told otherwise.
+    full = client.text_generation(PROMPT, max_new_tokens=4)
+    assert full == PROMPT + client.text_generation(PROMPT, max_new_tokens=4, return_full_text=False)
 
 
 def test_text_generation_with_details(client: InferenceClient):
-    output = client.text_generation(PROMPT, max_new_tokens=4, details=True, top_n_tokens=2, seed=1, temperature=0.8)
+    output = client.text_generation(
+        PROMPT, max_new_tokens=4, details=True, top_n_tokens=2, seed=1, temperature=0.8, return_full_text=False
+    )
     assert output.details is not None
     assert (output.details.finish_reason, output.details.generated_tokens, output.details.seed) == ("length", 4, 1)
     assert output.generated_text == "".join(token.text for token in output.details.tokens)
@@ -53,7 +54,7 @@ def test_text_generation_with_details(client: InferenceClient):
 
 def test_text_generation_in_a_stream(client: InferenceClient):
     pieces = list(client.text_generation(PROMPT, max_new_tokens=4, stream=True))
-    assert "".join(pieces) == client.text_generation(PROMPT, max_new_tokens=4)
+    assert PROMPT + "".join(pieces) == client.text_generation(PROMPT, max_new_tokens=4)
 
 
 def test_text_generation_in_a_stream_with_details(client: InferenceClient):
@@ -64,7 +65,8 @@ def test_text_generation_in_a_stream_with_details(client: InferenceClient):
 
 
 def test_text_generation_with_a_grammar(client: InferenceClient):
-    assert_matches(client.text_generation(PROMPT, max_new_tokens=60, grammar=GRAMMAR))
+    text = client.text_generation(PROMPT, max_new_tokens=60, grammar=GRAMMAR, return_full_text=False)
+    assert_matches(text)
 
 
 def test_a_validation_error_is_its_own(client: InferenceClient):
@@ -106,7 +108,7 @@ def test_chat_completion_in_a_format(client: InferenceClient):
 async def test_asynchronous_text_generation(async_client: AsyncInferenceClient):
     text = await async_client.text_generation(PROMPT, max_new_tokens=4)
     stream = await async_client.text_generation(PROMPT, max_new_tokens=4, stream=True)
-    assert "".join([piece async for piece in stream]) == text
+    assert PROMPT + "".join([piece async for piece in stream]) == text
 
 
 async def test_asynchronous_text_generation_fails_alike(async_client: AsyncInferenceClient):

@@ -125,8 +125,9 @@ def test_completions_in_a_stream(client: OpenAI):
 
 
 def test_errors_are_its_own_types(client: OpenAI, target: Target):
-    with pytest.raises(openai.UnprocessableEntityError, match="top_p"):
+    with pytest.raises(openai.UnprocessableEntityError) as caught:
         client.chat.completions.create(model="tgi", messages=MESSAGES, top_p=1.0)
+    assert caught.value.response.json()["error"].startswith("Input validation error: `top_p`")
     with pytest.raises(openai.APIError, match="top_p"):
         list(client.chat.completions.create(model="tgi", messages=MESSAGES, top_p=1.0, stream=True))
     if target.key:

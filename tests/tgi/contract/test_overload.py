@@ -75,10 +75,11 @@ async def test_one_request_too_many_is_refused_before_it_is_looked_at(http: aioh
             assert await refusal(http, path, WRONG) == (429, OVERLOADED)
             assert await refusal(http, path, SHORT) == (429, OVERLOADED)
         # In a stream the status has been sent when it is known.
-        assert await events(http, "/generate_stream", SHORT) == [OVERLOADED]
-        assert await refusal(http, CHAT, chat()) == (429, OVERLOADED)
-        assert await events(http, CHAT, chat(stream=True)) == [IN_CHAT, DONE]
-        assert (await refusal(http, COMPLETIONS, {"prompt": "a", "max_tokens": 1}))[0] == 429
+        assert await events(http, "/generate_stream", WRONG) == [OVERLOADED]
+        assert await refusal(http, CHAT, chat(top_p=1.0)) == (429, OVERLOADED)
+        assert await events(http, CHAT, chat(top_p=1.0, stream=True)) == [IN_CHAT, DONE]
+        assert await refusal(http, COMPLETIONS, {"prompt": "", "max_tokens": 0}) == (429, OVERLOADED)
+        assert await events(http, COMPLETIONS, {"prompt": "", "stream": True}) == [IN_CHAT, DONE]
         # What needs no permit is answered as ever, and those that run go on.
         for path in ("/health", "/info", "/metrics"):
             async with http.get(path) as response:
@@ -102,8 +103,10 @@ async def test_a_client_that_leaves_gives_its_permit_and_its_place_back(http: ai
 
 async def test_leaving_a_plain_request_gives_its_place_back(http: aiohttp.ClientSession):
     await until_idle(http)
+    both = {"max_new_tokens": 1000, "best_of": 2, "temperature": 0.1}
     for path, body in (
         ("/generate", ENDLESS),
+        ("/generate", {"inputs": COUNTING, "parameters": both}),
         (CHAT, chat(("user", COUNTING), max_tokens=1000)),
         (COMPLETIONS, {"prompt": COUNTING, "max_tokens": 1000}),
     ):
