@@ -14,7 +14,7 @@ from launcher.processes import Command
 
 PYTHON = sys.executable
 # What only the site is told: the model server needs neither the database nor the key.
-SITE_ONLY = ("DATABASE_URL", "SECRET_KEY", "SECRET_KEY_FILE")
+SITE_ONLY = ("DATABASE_URL", "DATABASE_URL_FILE", "SECRET_KEY", "SECRET_KEY_FILE")
 LOOPBACK = "127.0.0.1"
 
 

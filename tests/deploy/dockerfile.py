@@ -1,5 +1,5 @@
-"""Builds a Dockerfile's stages without Docker: what is /opt/venv in the image is FOLDER/STAGE/opt/venv here, and the base
-image's programs are this machine's."""
+"""Builds a Dockerfile's stages without Docker: what is /opt/venv in the image is FOLDER/STAGE/opt/venv here, and the
+base image's programs are this machine's."""
 
 from __future__ import annotations
 
@@ -52,15 +52,15 @@ class Stage:
 
 
 class Build:
-    """`dockerfile` built in `folder`; `base` are files that the last base image has, by their path in it."""
+    """`dockerfile` built in `folder`; `base` are files and folders of its base images, by their path in them."""
 
     def __init__(self, dockerfile: Path, folder: Path, base: Mapping[str, Path] | None = None) -> None:
         self._folder = folder
         self._base = base or {}
-        self._context = _context(folder / "context")
+        self._context = build_context(folder / "context")
         self._stages: dict[str, Stage] = {}
         self.programs = _programs(folder / "programs")
-        for step in DockerfileParser(fileobj=BytesIO(dockerfile.read_bytes())).structure:
+        for step in DockerfileParser(fileobj=BytesIO(dockerfile.read_bytes())).structure:  # type: ignore[arg-type]  # bytes it is
             getattr(self, f"_{step['instruction'].lower()}")(step["value"])
         self.image = self._stage
 
@@ -70,12 +70,12 @@ class Build:
     def _from(self, value: str) -> None:
         name = value.partition(" AS ")[2] or "image"
         self._stage = self._stages[name] = Stage(self._folder / name)
-        for place in ("tmp", "usr/bin", "var/lib/apt/lists", "config", "data"):
+        for place in ("tmp", "var/lib/apt/lists"):
             (self._stage.root / place).mkdir(parents=True)
-        if name != "image":
-            return
         for path, source in self._base.items():
-            shutil.copy2(source, self._stage.root / path.lstrip("/"))
+            target = self._stage.root / path.lstrip("/")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copytree(source, target) if source.is_dir() else shutil.copy2(source, target)
 
     def _workdir(self, value: str) -> None:
         self._stage.workdir = value
@@ -83,7 +83,7 @@ class Build:
 
     def _copy(self, value: str) -> None:
         parts = shlex.split(value)
-        options = dict(part[2:].split("=") for part in parts if part.startswith("--"))
+        options = {part[2:].partition("=")[0]: part.partition("=")[2] for part in parts if part.startswith("--")}
         *sources, target = (part for part in parts if not part.startswith("--"))
         origin = self._stages[options["from"]].root if "from" in options else self._context
         into = self._stage.root / self._stage.workdir.lstrip("/") / target
@@ -111,7 +111,7 @@ class Build:
         assert done.returncode == 0, f"{value}\n{done.stdout}\n{done.stderr}"
 
     def _env(self, value: str) -> None:
-        self._stage.env.update(part.split("=", 1) for part in shlex.split(value))
+        self._stage.env |= {name: text for name, _, text in (part.partition("=") for part in shlex.split(value))}
 
     def _user(self, value: str) -> None:
         self._stage.user = value
@@ -122,12 +122,12 @@ class Build:
     def _cmd(self, value: str) -> None:
         self._stage.command = json.loads(value)
 
-    def environment(self, **variables: str | Path) -> dict[str, str]:
+    def environment(self, **variables: str | Path | int) -> dict[str, str]:
         """What a container of the image is run with."""
         return {**self.image.environment(self.programs), **{name: str(value) for name, value in variables.items()}}
 
 
-def _context(folder: Path) -> Path:
+def build_context(folder: Path) -> Path:
     """What .dockerignore lets through to a build."""
     lines = (REPOSITORY / ".dockerignore").read_text().splitlines()
     patterns = [line for line in lines if line and not line.startswith("#")]

@@ -18,7 +18,8 @@ import requests
 
 from launcher import REPOSITORY
 from launcher.postgres import temporary_cluster
-from tests.deploy.dockerfile import Build, Stage
+from tests.deploy.dockerfile import Build, Stage, build_context
+from tests.deploy.proxy import IMAGES_CADDY
 from tests.launcher.running import free_port
 from tests.support.waiting import until_answering
 
@@ -107,13 +108,22 @@ def test_the_local_model_server_is_built_and_answers_behind_its_key(tmp_path: Pa
     assert _files(image.root) == before, "at run time the image cannot be written to"
 
 
+def test_the_proxy_is_tested_in_the_version_of_its_image():
+    version = subprocess.run([IMAGES_CADDY, "version"], capture_output=True, text=True, check=True).stdout
+    dockerfile = (REPOSITORY / "deploy/proxy.Dockerfile").read_text()
+    [image] = re.findall(r"^FROM caddy:([\d.]+)-alpine$", dockerfile, re.MULTILINE)
+    assert version.startswith(f"v{image}.")
+
+
 def test_the_proxy_is_an_ordinary_user_with_a_program_that_asks_for_no_right(tmp_path: Path):
     caddy = tmp_path / "caddy"
     shutil.copy(shutil.which("caddy") or "", caddy)
     root = os.geteuid() == 0
     if root:
         subprocess.run(["setcap", "cap_net_bind_service=+ep", caddy], check=True)
-    build = Build(REPOSITORY / "deploy/proxy.Dockerfile", tmp_path / "build", base={"/usr/bin/caddy": caddy})
+    (empty := tmp_path / "empty").mkdir()
+    base = {"/usr/bin/caddy": caddy, "/config": empty, "/data": empty}
+    build = Build(REPOSITORY / "deploy/proxy.Dockerfile", tmp_path / "build", base)
     image = build.image
     assert image.user == IMAGE_USER
     assert (image.root / "etc/caddy/Caddyfile").read_text() == (REPOSITORY / "deploy/Caddyfile").read_text()
@@ -130,11 +140,17 @@ def test_hadolint_has_nothing_to_say(name: str):
 
 
 def test_nothing_private_gets_into_a_build(tmp_path: Path):
-    context = Build(REPOSITORY / "deploy/proxy.Dockerfile", tmp_path, base={"/usr/bin/caddy": Path("/bin/true")})
-    names = {path.name for path in (tmp_path / "context").iterdir()}
-    assert names == {"deploy", "requirements.txt", "site", "static", "templates", "tgi"}
-    assert [path.name for path in (tmp_path / "context" / "deploy").iterdir()] == ["Caddyfile"]
-    assert context.image.command == []
+    context = build_context(tmp_path / "context")
+    assert {path.name for path in context.iterdir()} == {
+        "deploy",
+        "requirements.txt",
+        "site",
+        "static",
+        "templates",
+        "tgi",
+    }
+    assert [path.name for path in (context / "deploy").iterdir()] == ["Caddyfile"]
+    assert not [path for path in context.rglob("*") if path.name.startswith(".") or path.suffix == ".pyc"]
 
 
 def _files(root: Path) -> dict[str, int]:
