@@ -46,6 +46,7 @@ class Checkout:
         self.require("tgi/requirements.txt", "for_tgi==1")
         self.require("tgi/requirements-model.txt", "model==1")
         self.require("requirements-dev.txt", "for_tests==1")
+        self.require("tgi/requirements-transformers.txt", "for_tgi==1")
 
     def require(self, file: str, requirement: str) -> None:
         (self.folder / file).write_text(requirement + "\n")

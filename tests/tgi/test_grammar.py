@@ -54,15 +54,17 @@ def test_objects_have_the_properties_they_name_and_no_others_unless_they_say_so(
         },
         "$defs": {"d": inner},
     }
-    shut = {**inner, "additionalProperties": False}
+    shut = {**inner, "type": "object", "additionalProperties": False}
     read = json.loads(read_grammar({"type": "json", "value": schema}).value)
     assert read == {
         "properties": {
             **schema["properties"],
             "list": {"items": shut},
+            "open": {"properties": {"x": {}}, "type": "object", "additionalProperties": True},
             "one": {"anyOf": [shut, {"const": inner}]},
         },
         "$defs": {"d": shut},
+        "type": "object",
         "additionalProperties": False,
     }
 

@@ -142,7 +142,7 @@ async def test_a_grammar_that_llama_cpp_drops_is_refused_as_soon_as_the_text_lea
 @module_loop
 async def test_a_text_is_json_of_its_schema_without_idle_spaces(engine: LlamaCppEngine):
     properties = {"address": {"type": "string"}, "number": {"type": "integer"}}
-    schema = {"properties": properties, "required": list(properties), "additionalProperties": False}
+    schema = {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
     prompt = await engine.encode("<|im_start|>user\nGive me an IP address<|im_end|>\n<|im_start|>assistant\n")
     job = Job(prompt, 60, grammar=Grammar("json_schema", json.dumps(schema)))
     text = "".join(token.text for token in await all_tokens(engine.generate(job)) if not token.special)

@@ -90,12 +90,15 @@ def _schema_text(shape: JsonGrammar | JsonObjectGrammar | JsonSchemaGrammar) -> 
 
 
 def closed(schema: Any) -> Any:
-    """The schema with objects that have the properties they name and no others, unless they say so: as in TGI."""
+    """The schema with objects that have the properties they name and no others, unless they say so, and where what has
+    properties is an object: as in TGI."""
     if not isinstance(schema, dict):
         return schema
     if "properties" in schema and schema.keys() & COMBINED:
         return schema
     changed = {name: _closed_value(name, value) for name, value in schema.items()}
+    if "properties" in schema:
+        changed.setdefault("type", "object")
     if schema.get("properties") and not schema.keys() & OPEN:
         changed["additionalProperties"] = False
     return changed
