@@ -1,4 +1,5 @@
-"""What is needed from a GGUF file before it is loaded: how long a context its model takes, and whether it chats.
+"""What is needed from a GGUF file before it is loaded: how long a context its model takes, what a token takes in the
+cache, and whether it chats.
 
 Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md (little endian, version 2 and later).
 """
@@ -26,6 +27,24 @@ def context_length(path: Path) -> int:
                     raise ValueError("a damaged GGUF file")
                 return int(_number(file, FIXED[kind]))
     raise ValueError("a GGUF file without a context length, so not a language model")
+
+
+def cache_bytes_per_token(path: Path) -> int | None:
+    """What one token takes in llama.cpp's cache (keys and values of 16 bits, in all layers); None if the file does not
+    say. Raises ``OSError``, ``ValueError``."""
+    wanted = ("block_count", "embedding_length", "attention.head_count", "attention.head_count_kv")
+    lengths = ("attention.key_length", "attention.value_length")
+    found: dict[str, int] = {}
+    with _open(path) as file:
+        for key, kind in _entries(file):
+            name = key.partition(b".")[2].decode(errors="replace")
+            if name in {*wanted, *lengths} and kind in FIXED:
+                found[name] = int(_number(file, FIXED[kind]))
+    # Some models have another number of heads in each layer.
+    if any(not found.get(name) for name in wanted):
+        return None
+    head = found["embedding_length"] // found["attention.head_count"]
+    return 2 * found["block_count"] * found["attention.head_count_kv"] * sum(found.get(name, head) for name in lengths)
 
 
 def has_chat_template(path: Path) -> bool:

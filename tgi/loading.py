@@ -2,6 +2,7 @@
 
 import logging
 
+from tgi import gguf
 from tgi.engines.base import Engine
 from tgi.models import Model
 from tgi.protocol.validation import Limits
@@ -10,7 +11,9 @@ from tgi.settings import CONTEXT_TOKENS, Settings
 log = logging.getLogger("tgi")
 
 # llama.cpp's defaults; transformers knows from the device how much it can take.
-LLAMACPP_SLOTS = 4
+LLAMACPP_SLOTS = 8
+FEWEST_SLOTS = 2
+CACHE_BYTES = 2 << 30
 
 
 class StartupError(Exception):
@@ -50,10 +53,17 @@ def token_limits(settings: Settings, context_length: int) -> Limits:
 # The engines are imported late: a mistake in the settings should not wait for their libraries.
 
 
+def default_slots(bytes_per_token: int | None, tokens: int) -> int:
+    """As many slots of so many tokens as 2 GiB of cache have room for: from 2 to 8."""
+    if bytes_per_token is None:
+        return FEWEST_SLOTS
+    return max(FEWEST_SLOTS, min(LLAMACPP_SLOTS, CACHE_BYTES // (bytes_per_token * tokens)))
+
+
 def _llamacpp(settings: Settings, model: Model, limits: Limits) -> Engine:
     from tgi.engines.llamacpp import LlamaCppEngine, LlamaCppOptions
 
-    slots = settings.max_batch_size or LLAMACPP_SLOTS
+    slots = settings.max_batch_size or default_slots(gguf.cache_bytes_per_token(model.path), limits.max_total_tokens)
     options = LlamaCppOptions(
         path=model.path,
         threads=settings.threads,

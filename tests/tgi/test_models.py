@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tgi.gguf import context_length
+from tgi.gguf import cache_bytes_per_token, context_length
+from tgi.loading import default_slots
 from tgi.models import BUNDLED_ID, ModelError, choose_file, file_parts, is_path, resolve
 
 
@@ -41,6 +42,22 @@ def test_the_context_length_is_found_behind_values_of_every_shape(tmp_path: Path
     wide = entry("wide", 10, u64(1))
     file.write_bytes(header(strings, numbers, nested, wide, entry("x.context_length", 10, u64(4096))))
     assert context_length(file) == 4096
+
+
+def test_what_a_token_takes_in_the_cache_is_counted_from_the_files_own_numbers(tmp_path: Path):
+    numbers = {"block_count": 28, "embedding_length": 3072, "attention.head_count": 24, "attention.head_count_kv": 8}
+    file = tmp_path / "llama.gguf"
+    entries = [entry(f"llama.{name}", 4, u32(value)) for name, value in numbers.items()]
+    file.write_bytes(header(*entries))
+    assert cache_bytes_per_token(file) == 28 * 8 * (128 + 128) * 2
+    file.write_bytes(header(*entries, entry("llama.attention.value_length", 4, u32(64))))
+    assert cache_bytes_per_token(file) == 28 * 8 * (128 + 64) * 2
+    file.write_bytes(header(*entries[1:]))
+    assert cache_bytes_per_token(file) is None
+
+
+def test_there_are_as_many_slots_as_2_gib_of_cache_have_room_for():
+    assert [default_slots(bytes_, 4096) for bytes_ in (23040, 114688, 400_000, None)] == [8, 4, 2, 2]
 
 
 @pytest.mark.parametrize(
