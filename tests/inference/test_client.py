@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from uuid import UUID
 
 import pytest
 from aiohttp import web
@@ -105,6 +106,20 @@ async def test_the_api_key_goes_with_every_request_and_is_sent_only_if_there_is_
                 with pytest.raises(Misconfigured):
                     await chat(client)
     assert seen == ["Bearer secret", None]
+
+
+async def test_the_session_is_named_for_a_balancer():
+    seen = []
+
+    async def answer(request: web.Request) -> web.Response:
+        seen.append(request.headers.get("X-Session-Id"))
+        return web.Response(status=503)
+
+    async with app_server("POST", "/v1/chat/completions", answer) as url, client_of(url) as client:
+        for session in (UUID(int=7), None):
+            with pytest.raises(Unavailable):
+                await client.stream_chat(REQUEST, seen.append, session=session)
+    assert seen == [str(UUID(int=7)), None]
 
 
 async def test_cancelling_the_stream_ends_the_generation(client: InferenceClient, stub: StubTgi):
