@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from launcher import REPOSITORY
@@ -31,12 +30,11 @@ STOP_LIMIT = 10.0
 
 
 class Caddy:
-    """Caddy with `file`, its own folder, and `variables` in its environment: `program`, or this machine's own."""
+    """Caddy with `file`, its own folder, and `variables` in its environment: `program`, or this machine's own, or
+    else the image's."""
 
     def __init__(self, file: str, folder: Path, variables: Mapping[str, str], program: str | None) -> None:
-        program = program or shutil.which("caddy")
-        if program is None:
-            pytest.fail("These tests need Caddy: install it (on Debian: apt-get install caddy).")
+        program = program or shutil.which("caddy") or IMAGES_CADDY
         self._folder = folder
         self._folder.mkdir(parents=True)
         self._log = folder / "caddy.log"

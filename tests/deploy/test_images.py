@@ -115,12 +115,20 @@ def test_the_proxy_is_tested_in_the_version_of_its_image():
     assert version.startswith(f"v{image}.")
 
 
+def capability_tool(name: str) -> str:
+    """Where it is: often in folders that are in no ordinary user's PATH."""
+    found = shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"]))
+    return found or pytest.fail(
+        f"This test needs {name}, as root: install it (on Debian: apt-get install libcap2-bin)."
+    )
+
+
 def test_the_proxy_is_an_ordinary_user_with_a_program_that_asks_for_no_right(tmp_path: Path):
     caddy = tmp_path / "caddy"
-    shutil.copy(shutil.which("caddy") or "", caddy)
+    shutil.copy(shutil.which("caddy") or IMAGES_CADDY, caddy)
     root = os.geteuid() == 0
     if root:
-        subprocess.run(["setcap", "cap_net_bind_service=+ep", caddy], check=True)
+        subprocess.run([capability_tool("setcap"), "cap_net_bind_service=+ep", caddy], check=True)
     (empty := tmp_path / "empty").mkdir()
     base = {"/usr/bin/caddy": caddy, "/config": empty, "/data": empty}
     build = Build(REPOSITORY / "deploy/proxy.Dockerfile", tmp_path / "build", base)
@@ -129,7 +137,7 @@ def test_the_proxy_is_an_ordinary_user_with_a_program_that_asks_for_no_right(tmp
     assert (image.root / "etc/caddy/Caddyfile").read_text() == (REPOSITORY / "deploy/Caddyfile").read_text()
     if root:
         program = image.root / "usr/bin/caddy"
-        assert subprocess.run(["getcap", program], check=True, capture_output=True).stdout == b""
+        assert subprocess.run([capability_tool("getcap"), program], check=True, capture_output=True).stdout == b""
         assert (image.root / "data").stat().st_uid == 10001
 
 
