@@ -8,18 +8,19 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from django.core.exceptions import PermissionDenied
 from django.db import connection
 from django.http import Http404
 
-from chat.admission import TooManyRunning
+from chat.admission import LOCK, RUNNING, TooManyRunning
 from chat.leases import LEASE_S
 from chat.models import ChatSession, Interaction, uuid7
 
 # Two statements in one message, so one transaction. The first lets one owner's questions be accepted one after the
 # other, in all processes: the second's snapshot is taken after it, so it sees a twin of this question, the answers that
 # run already, and the question that this one follows.
-ACCEPT = """
-SELECT pg_advisory_xact_lock(hashtextextended('questions of ' || %(owner)s, 0));
+ACCEPT = f"""
+{LOCK};
 WITH asker AS (
     SELECT id FROM accounts_user WHERE id = %(owner)s AND is_active
 ), twin AS (
@@ -28,8 +29,7 @@ WITH asker AS (
       AND (%(session)s::uuid IS NULL OR i.session_id = %(session)s)
     LIMIT 1
 ), running AS (
-    SELECT count(*) AS answers FROM chat_interaction i JOIN chat_chatsession s ON s.id = i.session_id
-    WHERE i.status IN ('queued', 'generating') AND s.owner_id = %(owner)s
+    {RUNNING}
 ), admitted AS (
     SELECT FROM asker, running WHERE answers < %(limit)s AND NOT EXISTS (SELECT FROM twin)
 ), followed AS (
@@ -42,7 +42,7 @@ WITH asker AS (
 ), begun AS (
     INSERT INTO chat_chatsession
         (id, owner_id, title, system_prompt, parameters, pinned, archived, created, updated)
-    SELECT %(new_session)s, %(owner)s, %(title)s, '', '{}', false, false, clock_timestamp(), clock_timestamp()
+    SELECT %(new_session)s, %(owner)s, %(title)s, '', '{{}}', false, false, clock_timestamp(), clock_timestamp()
     FROM admitted WHERE %(session)s::uuid IS NULL
     RETURNING id, title, system_prompt, parameters, pinned, archived, created, updated
 ), session AS (
@@ -62,10 +62,10 @@ WITH asker AS (
 SELECT (SELECT id FROM asker), (SELECT id FROM twin), (SELECT answers FROM running), accepted.parent_id,
     accepted.created, session.*
 FROM (VALUES (1)) AS one LEFT JOIN session ON true LEFT JOIN accepted ON true
-"""
+"""  # noqa: S608 - constants of ours
 
 
-class NoSuchAsker(Exception):
+class NoSuchAsker(PermissionDenied):
     """The account was deleted or deactivated since its owner logged in."""
 
 

@@ -7,9 +7,11 @@ from django.db import connection
 
 RETRY_AFTER_S = 5
 
+LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('questions of ' || %(owner)s, 0))"
+
 # The partial index on unfinished interactions answers this; there are few of them.
 RUNNING = """
-SELECT count(*) FROM chat_interaction i JOIN chat_chatsession s ON s.id = i.session_id
+SELECT count(*) AS answers FROM chat_interaction i JOIN chat_chatsession s ON s.id = i.session_id
 WHERE i.status IN ('queued', 'generating') AND s.owner_id = %(owner)s
 """
 
@@ -43,7 +45,7 @@ def lock_owner(owner_id: int) -> None:
     ends: two at once cannot both take the last place, and nothing is asked after a turn that is being deleted.
     `accepting` takes the same lock."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"questions of {owner_id}"])
+        cursor.execute(LOCK, {"owner": owner_id})
 
 
 def admit(owner_id: int) -> None:
