@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from accounts.models import User
 from chat import conversation, history
+from chat.accepting import NoSuchAsker
 from chat.context import Turn
 from chat.conversation import TITLE_LENGTH, title_from
 from chat.models import ChatSession, Interaction, Status
@@ -193,3 +194,15 @@ def test_a_title_fits_and_is_one_line(query: str):
     title = title_from(query)
     assert len(title) <= TITLE_LENGTH + 1
     assert len(title.splitlines()) <= 1
+
+
+@pytest.mark.parametrize("deleted", [False, True])
+def test_an_account_that_was_deactivated_or_deleted_asks_nothing(deleted: bool, owner: User):
+    owner_id = owner.pk
+    if deleted:
+        owner.delete()
+    else:
+        User.objects.update(is_active=False)
+    with pytest.raises(NoSuchAsker):
+        conversation.ask(owner_id=owner_id, query="x")
+    assert not Interaction.objects.exists()
