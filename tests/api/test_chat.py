@@ -251,3 +251,10 @@ async def test_a_stream_that_nobody_reads_leaves_no_log(site: SiteServer, owner:
 
     await until(complete)
     assert await log_of(made) == []
+
+
+async def test_the_token_of_a_deactivated_user_asks_nothing(site: SiteServer, owner: User, stub: StubTgi):
+    async with site.program(owner) as client:
+        await in_thread(User.objects.update, is_active=False)
+        status, body = await post(client, {"message": "Hi"})
+    assert (status, body["code"], stub.requests) == (401, "user_not_found", [])
