@@ -2,17 +2,18 @@ from __future__ import annotations
 
 from django.urls import path
 
-from chat import streams, views
+from chat import streams
+from chat.views import asking, interactions, sessions
 
 urlpatterns = [
-    path("", views.home, name="home"),
-    path("chat/", views.new_chat, name="new_chat"),
-    path("chat/all/", views.all_sessions, name="all_sessions"),
-    path("chat/<uuid:session_id>/", views.session, name="session"),
-    path("chat/<uuid:session_id>/rename/", views.rename, name="rename_session"),
-    path("chat/<uuid:session_id>/delete/", views.delete, name="delete_session"),
+    path("", asking.home, name="home"),
+    path("chat/", asking.new_chat, name="new_chat"),
+    path("chat/all/", sessions.all_sessions, name="all_sessions"),
+    path("chat/<uuid:session_id>/", asking.session, name="session"),
+    path("chat/<uuid:session_id>/rename/", sessions.rename, name="rename_session"),
+    path("chat/<uuid:session_id>/delete/", sessions.delete, name="delete_session"),
     path("interactions/<uuid:interaction_id>/stream/", streams.stream, name="stream_interaction"),
-    path("interactions/<uuid:interaction_id>/stop/", views.stop, name="stop_interaction"),
-    path("interactions/<uuid:interaction_id>/continue/", views.continue_answer, name="continue_interaction"),
-    path("interactions/<uuid:interaction_id>/regenerate/", views.regenerate, name="regenerate_interaction"),
+    path("interactions/<uuid:interaction_id>/stop/", interactions.stop, name="stop_interaction"),
+    path("interactions/<uuid:interaction_id>/continue/", interactions.continue_answer, name="continue_interaction"),
+    path("interactions/<uuid:interaction_id>/regenerate/", interactions.regenerate, name="regenerate_interaction"),
 ]

@@ -10,7 +10,7 @@ import pytest
 from accounts.models import User
 from chat.models import ChatSession, Interaction, ResponseChunk, Status
 from chat.presentation import SIDEBAR_SESSIONS, TURNS_SHOWN
-from chat.views import SESSIONS_PER_PAGE
+from chat.views.sessions import SESSIONS_PER_PAGE
 from tests.support.answers import make_interaction, make_running
 from tests.support.browsers import Browser, is_page
 
