@@ -29,9 +29,10 @@ def main() -> None:
 def logged_in(user: User) -> dict[str, str]:
     """A session cookie, a form token and an access token of the user."""
     from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-    from django.contrib.sessions.backends.db import SessionStore
     from django.middleware.csrf import _get_new_csrf_string
     from rest_framework_simplejwt.tokens import AccessToken
+
+    from accounts.sessions import SessionStore
 
     session = SessionStore()
     session[SESSION_KEY] = str(user.pk)

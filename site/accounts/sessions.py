@@ -1,24 +1,49 @@
-"""Log-in sessions in the database, as Django keeps them, read by a statement whose text is fixed: every request of a
-page reads its session, and putting such a query together costs more than asking it."""
+"""Log-in sessions in the database, as Django keeps them, with the account they belong to. One statement of fixed text
+reads both: every request of a page needs them, and putting two queries together costs more than asking them."""
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from typing import Any, cast
 
 from django.conf import settings
-from django.contrib.auth import BACKEND_SESSION_KEY
+from django.contrib import auth
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions.backends import db
-from django.db import connection
+from django.db import connection, models
+from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.crypto import constant_time_compare
 
-LOAD = "SELECT session_data FROM django_session WHERE session_key = %s AND expire_date > %s"
+from accounts.models import USER_AGENT_MAX_LENGTH, LogIn, User
 
-# Who logged in before there was `accounts.backends` stays logged in.
-FORMER_BACKEND = "django.contrib.auth.backends.ModelBackend"
+FIELDS = User._meta.concrete_fields
+NAMES = [field.attname for field in FIELDS]
+JSON_AT = [at for at, field in enumerate(FIELDS) if isinstance(field, models.JSONField)]
+
+LOAD = f"""
+SELECT l.session_data, {", ".join(f"u.{field.column}" for field in FIELDS)}
+FROM accounts_login l LEFT JOIN accounts_user u ON u.id = l.user_id
+WHERE l.session_key = %s AND l.expire_date > %s
+"""  # noqa: S608 - columns of ours
+
+# Where a session keeps the browser that it belongs to.
+USER_AGENT = "user_agent"
 
 
 class SessionStore(db.SessionStore):
-    """Django's, with a cheaper `load`."""
+    """Django's.
+
+    Attributes:
+        account: whose it was when it was loaded; not checked yet, see `user_of`.
+    """
+
+    account: User | None = None
+
+    @classmethod
+    def get_model_class(cls) -> type[LogIn]:
+        return LogIn
 
     def load(self) -> dict[str, Any]:
         with connection.cursor() as cursor:
@@ -27,7 +52,38 @@ class SessionStore(db.SessionStore):
         if found is None:
             self._session_key = None
             return {}
-        session: dict[str, Any] = self.decode(found[0])
-        if session.get(BACKEND_SESSION_KEY) == FORMER_BACKEND:
-            session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
+        data, *account = found
+        self.account = _account(account)
+        session: dict[str, Any] = self.decode(data)
         return session
+
+    def create_model_instance(self, data: dict[str, Any]) -> LogIn:
+        log_in = cast(LogIn, super().create_model_instance(data))
+        log_in.user_id = data.get(SESSION_KEY)
+        log_in.user_agent = data.get(USER_AGENT, "")[:USER_AGENT_MAX_LENGTH]
+        return log_in
+
+
+def _account(columns: list[Any]) -> User | None:
+    if columns[0] is None:
+        return None
+    for at in JSON_AT:
+        columns[at] = json.loads(columns[at])
+    return User.from_db(connection.alias, NAMES, columns)
+
+
+def user_of(request: HttpRequest) -> User | AnonymousUser:
+    """Django's `auth.get_user`, without a second statement where the account that came with the session checks out."""
+    session = request.session
+    claimed = session.get(SESSION_KEY)
+    account: User | None = getattr(session, "account", None)
+    if (
+        account is not None
+        and account.is_active
+        and claimed == str(account.pk)
+        and session.get(BACKEND_SESSION_KEY) in settings.AUTHENTICATION_BACKENDS
+        and constant_time_compare(session.get(HASH_SESSION_KEY, ""), account.get_session_auth_hash())
+    ):
+        return account
+    user: User | AnonymousUser = auth.get_user(request)
+    return user

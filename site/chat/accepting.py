@@ -22,27 +22,28 @@ from chat.models import ChatSession, Interaction, uuid7
 ACCEPT = f"""
 {LOCK};
 WITH asker AS (
-    SELECT id FROM accounts_user WHERE id = %(owner)s AND is_active
+    SELECT id, system_prompt, parameters FROM accounts_user WHERE id = %(owner)s AND is_active
 ), twin AS (
     SELECT i.id FROM chat_interaction i JOIN chat_chatsession s ON s.id = i.session_id
-    WHERE i.idempotency_key = %(key)s AND s.owner_id = %(owner)s
+    WHERE i.idempotency_key = %(key)s AND s.owner_id = %(owner)s AND s.deleted IS NULL
       AND (%(session)s::uuid IS NULL OR i.session_id = %(session)s)
     LIMIT 1
 ), running AS (
     {RUNNING}
 ), admitted AS (
-    SELECT FROM asker, running WHERE answers < %(limit)s AND NOT EXISTS (SELECT FROM twin)
+    SELECT asker.* FROM asker, running WHERE answers < %(limit)s AND NOT EXISTS (SELECT FROM twin)
 ), followed AS (
     SELECT id, status FROM chat_interaction WHERE session_id = %(session)s ORDER BY created DESC, id DESC LIMIT 1
 ), gone_on AS (
     UPDATE chat_chatsession
     SET updated = clock_timestamp(), title = CASE title WHEN '' THEN %(title)s ELSE title END
-    WHERE id = %(session)s AND owner_id = %(owner)s AND EXISTS (SELECT FROM admitted)
+    WHERE id = %(session)s AND owner_id = %(owner)s AND deleted IS NULL AND EXISTS (SELECT FROM admitted)
     RETURNING id, title, system_prompt, parameters, pinned, archived, created, updated
 ), begun AS (
     INSERT INTO chat_chatsession
         (id, owner_id, title, system_prompt, parameters, pinned, archived, created, updated)
-    SELECT %(new_session)s, %(owner)s, %(title)s, '', '{{}}', false, false, clock_timestamp(), clock_timestamp()
+    SELECT %(new_session)s, %(owner)s, %(title)s, system_prompt, parameters, false, false, clock_timestamp(),
+        clock_timestamp()
     FROM admitted WHERE %(session)s::uuid IS NULL
     RETURNING id, title, system_prompt, parameters, pinned, archived, created, updated
 ), session AS (

@@ -15,18 +15,19 @@ from accounts.models import User
 from chat.models import ChatSession, Interaction
 
 OWNED = """
-SELECT FROM chat_interaction i JOIN chat_chatsession s ON s.id = i.session_id WHERE i.id = %s AND s.owner_id = %s
+SELECT FROM chat_interaction i JOIN chat_chatsession s ON s.id = i.session_id
+WHERE i.id = %s AND s.owner_id = %s AND s.deleted IS NULL
 """
 
 
 def sessions_of(user: User | AnonymousUser) -> QuerySet[ChatSession]:
     """The user's sessions, the one used last first."""
-    return ChatSession.objects.filter(owner_id=user.pk)
+    return ChatSession.objects.filter(owner_id=user.pk, deleted=None)
 
 
 def interactions_of(user: User | AnonymousUser) -> QuerySet[Interaction]:
     """The user's interactions in all sessions, newest first."""
-    return Interaction.objects.filter(session__owner_id=user.pk)
+    return Interaction.objects.filter(session__owner_id=user.pk, session__deleted=None)
 
 
 def get_session(user: User | AnonymousUser, session_id: UUID) -> ChatSession:

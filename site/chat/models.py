@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Any
 from uuid import UUID
 
@@ -12,11 +13,17 @@ from django.urls import reverse
 
 TITLE_MAX_LENGTH = 200
 QUERY_MAX_LENGTH = 200_000
+PRESET_NAME_MAX_LENGTH = 100
 
 
 def uuid7() -> UUID:
     """A new time-ordered UUID: rows made later sort later, so indexes grow at their end."""
     return uuid_utils.compat.uuid7()
+
+
+def new_token() -> str:
+    """128 random bits for an address."""
+    return secrets.token_urlsafe(16)
 
 
 class DatabaseClock(models.Func):
@@ -28,7 +35,10 @@ class DatabaseClock(models.Func):
 
 
 class ChatSession(models.Model):
-    """A conversation, owned by one user."""
+    """A conversation, owned by one user.
+
+    `deleted`: when it was deleted, by its owner, who can still undo that; then it goes for good.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="chat_sessions")
@@ -37,6 +47,7 @@ class ChatSession(models.Model):
     parameters: models.JSONField[dict[str, Any]] = models.JSONField(default=dict, blank=True)
     pinned = models.BooleanField(default=False)
     archived = models.BooleanField(default=False)
+    deleted = models.DateTimeField(null=True, blank=True, editable=False)
     created = models.DateTimeField(db_default=DatabaseClock(), editable=False)
     updated = models.DateTimeField(db_default=DatabaseClock(), editable=False)
 
@@ -59,6 +70,13 @@ class Status(models.TextChoices):
     COMPLETE = "complete"
     STOPPED = "stopped"
     FAILED = "failed"
+
+
+class Rating(models.IntegerChoices):
+    """What a reader thinks of an answer; NULL says nothing."""
+
+    DOWN = -1
+    UP = 1
 
 
 UNFINISHED = (Status.QUEUED, Status.GENERATING)
@@ -93,7 +111,8 @@ class Interaction(models.Model):
     duration_ms = models.PositiveIntegerField(null=True, blank=True)
     dropped_turns = models.PositiveIntegerField(default=0)
     idempotency_key = models.CharField(max_length=200, null=True, blank=True)  # noqa: DJ001 - NULLs do not clash
-    rating = models.SmallIntegerField(null=True, blank=True)
+    rating = models.SmallIntegerField(null=True, blank=True, choices=Rating.choices)
+    rating_comment = models.TextField(blank=True, db_default="")
     lease_owner = models.CharField(max_length=200, blank=True)
     lease_expires_at = models.DateTimeField(null=True, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
@@ -156,3 +175,42 @@ class ResponseChunk(models.Model):
 
     def __str__(self) -> str:
         return f"{self.interaction_id} @ {self.offset}"
+
+
+class Preset(models.Model):
+    """A system prompt and parameters under a name, for sessions of one user."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="presets")
+    name = models.CharField(max_length=PRESET_NAME_MAX_LENGTH)
+    system_prompt = models.TextField(blank=True)
+    parameters: models.JSONField[dict[str, Any]] = models.JSONField(default=dict, blank=True)
+    created = models.DateTimeField(db_default=DatabaseClock(), editable=False)
+
+    class Meta:
+        ordering = ["name", "id"]
+        constraints = [models.UniqueConstraint(fields=["owner", "name"], name="preset_name")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class SharedLink(models.Model):
+    """A page that shows a conversation to whoever has its link: the turns down to `leaf`, and none asked later.
+
+    Revoking the link deletes the row. `token` is in the address and cannot be guessed.
+    """
+
+    token = models.CharField(primary_key=True, max_length=32, default=new_token, editable=False)
+    session = models.ForeignKey(ChatSession, on_delete=models.CASCADE, related_name="shared_links")
+    leaf = models.ForeignKey(Interaction, on_delete=models.CASCADE, related_name="shared_links")
+    created = models.DateTimeField(db_default=DatabaseClock(), editable=False)
+
+    class Meta:
+        ordering = ["-created", "token"]
+
+    def __str__(self) -> str:
+        return f"{self.session} down to {self.leaf_id}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("shared", args=[self.token])

@@ -24,6 +24,9 @@ from django.middleware.common import CommonMiddleware
 from django.middleware.csrf import CsrfViewMiddleware
 from django.middleware.security import SecurityMiddleware
 from django.utils.deprecation import MiddlewareMixin
+from django.utils.functional import SimpleLazyObject
+
+from accounts.sessions import user_of
 
 FirstHalf = Callable[[HttpRequest], HttpResponseBase | None]
 SecondHalf = Callable[[HttpRequest, HttpResponseBase], HttpResponseBase]
@@ -81,7 +84,11 @@ class InlineCsrf(Inline, CsrfViewMiddleware):
 
 
 class InlineAuthentication(Inline, AuthenticationMiddleware):
-    pass
+    """Its user comes with the session, by the same statement."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        request.user = SimpleLazyObject(lambda: user_of(request))  # type: ignore[assignment]
+        request.auser = sync_to_async(lambda: user_of(request))
 
 
 class InlineMessages(Inline, MessageMiddleware):

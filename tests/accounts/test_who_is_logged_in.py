@@ -6,12 +6,10 @@ from datetime import timedelta
 
 import pytest
 from django.conf import settings
-from django.contrib.auth import BACKEND_SESSION_KEY
-from django.contrib.sessions.models import Session
 from django.test import Client
 from django.utils import timezone
 
-from accounts.models import User
+from accounts.models import LogIn, User
 from tests.conftest import PASSWORD
 
 pytestmark = pytest.mark.django_db
@@ -59,7 +57,7 @@ def test_a_deleted_account_is_out(logged_in: Client, owner: User):
 
 
 def test_a_session_ends_when_its_time_is_up(logged_in: Client):
-    session = Session.objects.get()
+    session = LogIn.objects.get()
     session.expire_date = timezone.now() + timedelta(minutes=1)
     session.save()
     assert is_in(logged_in)
@@ -72,11 +70,11 @@ def test_a_session_ends_when_its_time_is_up(logged_in: Client):
 def test_a_cookie_that_is_no_session_is_nobody(client: Client, owner: User, key: str):
     client.cookies[settings.SESSION_COOKIE_NAME] = key
     assert client.get("/chat/").status_code == 302
-    assert Session.objects.count() == 0
+    assert LogIn.objects.count() == 0
 
 
 def test_a_session_that_was_tampered_with_is_nobody(logged_in: Client):
-    session = Session.objects.get()
+    session = LogIn.objects.get()
     session.session_data = session.session_data[:-1] + ("A" if session.session_data[-1] != "A" else "B")
     session.save()
     assert not is_in(logged_in)
@@ -93,13 +91,12 @@ def test_logging_in_does_not_keep_the_key_that_the_visitor_came_with(client: Cli
     assert is_in(client)
 
 
-def test_who_logged_in_before_the_backend_was_ours_stays_logged_in(logged_in: Client):
-    session = logged_in.session
-    session[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
-    session.save()
-    assert is_in(logged_in)
+def test_a_session_of_another_account_is_not_this_ones(logged_in: Client, owner: User, stranger: User):
+    """The row says whose it is, and so does what it holds, which decides."""
+    LogIn.objects.update(user=stranger)
+    assert logged_in.get("/chat/").wsgi_request.user == owner
 
 
-def test_a_request_reads_its_session_and_its_user_with_one_statement_each(logged_in: Client, django_assert_num_queries):
-    with django_assert_num_queries(2):
+def test_a_request_reads_its_session_and_its_user_with_one_statement(logged_in: Client, django_assert_num_queries):
+    with django_assert_num_queries(1):
         assert logged_in.get("/accounts/login/").status_code == 302

@@ -29,7 +29,7 @@ TEXT = (
 )
 
 # What opening a stream reads: the log-in, and whether the answer is the reader's.
-OPENING = [["django_session"], ["accounts_user"], ["chat_interaction"]]
+OPENING = [["accounts_login"], ["chat_interaction"]]
 
 
 def path(interaction: Interaction, more: str = "") -> str:
@@ -169,13 +169,13 @@ async def test_a_stream_holds_no_database_connection(site: SiteServer, owner: Us
             response.close()
 
 
-async def test_a_stream_is_opened_with_three_statements(site: SiteServer, owner: User):
+async def test_a_stream_is_opened_with_two_statements(site: SiteServer, owner: User):
     made = await in_thread(make_interaction, owner, status=Status.COMPLETE, final_response_text=TEXT)
     async with site.browser(owner) as client:
         with statements() as sent:
             await read(client, made)
     mine = [sql for sql in sent if "SKIP LOCKED" not in sql]  # how the process looks for answers that nobody makes
-    assert [re.findall(r"FROM (\w+)", sql)[:1] for sql in mine[:3]] == OPENING
+    assert [re.findall(r"FROM (\w+)", sql)[:1] for sql in mine[:2]] == OPENING
     assert len(mine) <= 5, "the log and the saved answer after that"
 
 
