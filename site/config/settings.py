@@ -119,6 +119,7 @@ STATIC_URL = "/static/"
 STATIC_ROOT = ENV.data_dir / "static"
 SERVESTATIC_KEEP_ONLY_HASHED_FILES = True
 STATICFILES_DIRS = [REPOSITORY / "static"]
+STATICFILES_FINDERS = ["config.bundles.BundleFinder", "django.contrib.staticfiles.finders.AppDirectoriesFinder"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "config.static.StaticStorage"},

@@ -13,6 +13,8 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand
 from django.db import connection
 
+from config.bundles import BundleStorage
+
 # Any fixed number: hosts that start at once migrate one after the other.
 MIGRATION_LOCK = 0x4D494752
 FINGERPRINT = ".fingerprint"
@@ -43,12 +45,16 @@ class Command(BaseCommand):
 
 
 def static_fingerprint() -> str:
-    """A digest that changes when any static file does (its name, size or time)."""
+    """A digest that changes when any static file does (its name, size or time; a bundle's text)."""
     return hashlib.sha256("\n".join(sorted(_static_files())).encode()).hexdigest()
 
 
 def _static_files() -> Iterator[str]:
     for finder in get_finders():
         for name, storage in finder.list([]):
-            found = Path(storage.path(name)).stat()
-            yield f"{name} {found.st_size} {found.st_mtime_ns}"
+            if isinstance(storage, BundleStorage):
+                with storage.open(name) as bundle:
+                    yield f"{name} {hashlib.sha256(bundle.read()).hexdigest()}"
+            else:
+                found = Path(storage.path(name)).stat()
+                yield f"{name} {found.st_size} {found.st_mtime_ns}"

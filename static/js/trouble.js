@@ -1,0 +1,10 @@
+// What is said when a request fails.
+
+onPage("htmx:beforeRequest", () => tell(null));
+onPage("htmx:sendError", () => tell("trouble-offline"));
+onPage("htmx:beforeSwap", ({ detail }) => {
+  // Parley's own errors say where they go. One that does not comes from a proxy: its page has no place in ours.
+  if (detail.xhr.status < 400 || detail.xhr.getResponseHeader("HX-Retarget")) return;
+  detail.shouldSwap = false;
+  tell("trouble-server");
+});
