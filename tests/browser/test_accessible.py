@@ -1,0 +1,268 @@
+"""WCAG 2.2 AA: axe finds nothing on any page in any state, light and dark, on a phone and on a desk.
+
+A new page or state gets its line in PAGES.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import pytest
+import pytest_asyncio
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, Page, StorageState, ViewportSize, expect
+
+from tests.browser.conftest import Stubbed, Visit
+from tests.browser.visitor import Visitor
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+OPTIONS = {"resultTypes": ["violations"], "runOnly": {"type": "tag", "values": RULES}}
+WINDOWS: tuple[ViewportSize, ...] = ({"width": 390, "height": 800}, {"width": 1280, "height": 800})
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+
+QUESTION = "Show me everything."
+RICH = """\
+# A heading
+
+Text with `code`, **weight**, a [link](https://example.com/) and a footnote.[^1]
+
+## Another
+
+- [x] done
+- [ ] to do
+
+1. one
+   - deeper
+
+| Name | Value |
+|:-----|------:|
+| a | 1 |
+
+```python
+def greet(name: str = "you") -> None:  # a comment
+    print(f"Hello, {name}!", 1.5, None)
+```
+
+> A quotation.
+
+> [!WARNING]
+> Careful.
+
+$$E = mc^2$$
+
+---
+
+[^1]: The note.
+"""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What a state is made from: somebody logged in, who has the chat at `chat`, and the model."""
+
+    visitor: Visitor
+    stubbed: Stubbed
+    chat: str
+
+    @property
+    def page(self) -> Page:
+        return self.visitor.page
+
+    async def open(self, path: str) -> None:
+        await self.page.goto(self.visitor.url + path)
+
+    async def ask_anew(self, question: str = QUESTION) -> None:
+        """Ask in a new chat."""
+        await self.open("/chat/")
+        await self.visitor.ask(question)
+
+
+Reach = Callable[[Scene], Awaitable[None]]
+
+
+def at(path: str) -> Reach:
+    """The page at the path; {chat} stands for that of the chat that is there."""
+
+    async def reach(scene: Scene) -> None:
+        await scene.open(path.format(chat=scene.chat))
+
+    return reach
+
+
+async def logged_out(scene: Scene) -> None:
+    await scene.visitor.context.clear_cookies()
+
+
+async def log_in_refused(scene: Scene) -> None:
+    await logged_out(scene)
+    await scene.open("/accounts/login/")
+    await scene.page.get_by_label("Username").fill("nobody")
+    await scene.page.get_by_label("Password").fill("wrong")
+    await scene.page.get_by_role("button", name="Log in").click()
+    await expect(scene.page.locator(".field-error")).to_be_visible()
+
+
+async def sign_up_refused(scene: Scene) -> None:
+    await logged_out(scene)
+    await scene.open("/accounts/signup/")
+    await scene.page.get_by_label("Username").fill("bad name!")
+    await scene.page.get_by_label("Password", exact=True).fill("short")
+    await scene.page.get_by_label("Password confirmation").fill("other")
+    await scene.page.get_by_role("button", name="Sign up").click()
+    await expect(scene.page.locator(".field-error").first).to_be_visible()
+
+
+async def first_visit(scene: Scene) -> None:
+    await logged_out(scene)
+    await scene.visitor.sign_up()
+
+
+async def no_chats(scene: Scene) -> None:
+    await first_visit(scene)
+    await scene.open("/chat/all/")
+
+
+async def while_writing(scene: Scene) -> None:
+    scene.stubbed.engine.behave(RICH + "More. " * 100, delay_s=0.03)
+    await scene.ask_anew()
+    await scene.visitor.until_writing()
+
+
+async def while_thinking(scene: Scene) -> None:
+    scene.stubbed.engine.behave(first_delay_s=15)
+    await scene.ask_anew()
+    await expect(scene.page.locator(".waiting")).to_be_visible()
+
+
+async def waiting_for_a_turn(scene: Scene) -> None:
+    await while_thinking(scene)
+    await scene.visitor.ask("And then?")
+    await expect(scene.page.locator(".waiting")).to_have_count(2)
+
+
+async def model_away(scene: Scene) -> None:
+    scene.stubbed.engine.behaviour.refuse_with = 503
+    await scene.ask_anew()
+    await scene.visitor.until_finished("failed")
+
+
+async def stopped(scene: Scene) -> None:
+    await while_writing(scene)
+    await scene.page.get_by_role("button", name="Stop").click()
+    await scene.visitor.until_finished("stopped")
+
+
+async def message_refused(scene: Scene) -> None:
+    scene.visitor.expect_complaint("422")
+    await scene.open(scene.chat)
+    await scene.page.get_by_label("Message").fill("   ")
+    await scene.page.get_by_role("button", name="Send").click()
+    await expect(scene.page.locator("#query-error")).to_be_visible()
+
+
+async def offline(scene: Scene) -> None:
+    scene.visitor.expect_complaint("ERR_INTERNET_DISCONNECTED", "htmx:sendError", "htmx:afterRequest")
+    await scene.open(scene.chat)
+    await scene.visitor.context.set_offline(offline=True)
+    await scene.page.get_by_label("Message").fill("Written on a train")
+    await scene.page.get_by_role("button", name="Send").click()
+    await expect(scene.page.locator("#notice")).to_contain_text("Parley cannot be reached")
+
+
+async def renaming(scene: Scene) -> None:
+    await scene.open(scene.chat)
+    item = scene.page.locator(".session-item").first
+    await item.locator("summary").press("Enter")
+    await item.get_by_role("link", name="Rename").press("Enter")
+    await expect(item.get_by_label("New name")).to_be_focused()
+
+
+async def menus_open(scene: Scene) -> None:
+    await scene.open(scene.chat)
+    await scene.page.locator("details").evaluate_all("(all) => all.forEach((one) => (one.open = true))")
+
+
+async def not_found(scene: Scene) -> None:
+    scene.visitor.expect_complaint("404")
+    await scene.open("/nothing/")
+
+
+async def form_expired(scene: Scene) -> None:
+    scene.visitor.expect_complaint("403")
+    await logged_out(scene)
+    await scene.open("/accounts/login/")
+    await scene.visitor.context.clear_cookies()
+    await scene.page.get_by_label("Username").fill("somebody")
+    await scene.page.get_by_label("Password").fill("something")
+    await scene.page.get_by_role("button", name="Log in").click()
+    await expect(scene.page.get_by_role("heading", name="This form has expired")).to_be_visible()
+
+
+PAGES: dict[str, Reach] = {
+    "log in, refused": log_in_refused,
+    "sign up, refused": sign_up_refused,
+    "first visit": first_visit,
+    "no chats": no_chats,
+    "new chat": at("/chat/"),
+    "chat": at("{chat}"),
+    "writing": while_writing,
+    "thinking": while_thinking,
+    "waiting for a turn": waiting_for_a_turn,
+    "model away": model_away,
+    "stopped": stopped,
+    "message refused": message_refused,
+    "offline": offline,
+    "renaming in place": renaming,
+    "menus open": menus_open,
+    "all chats": at("/chat/all/"),
+    "rename": at("{chat}rename/"),
+    "delete": at("{chat}delete/"),
+    "not found": not_found,
+    "form expired": form_expired,
+}
+
+
+@dataclass(frozen=True)
+class Known:
+    """An account with one chat."""
+
+    state: StorageState
+    chat: str
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def known(_second_stack: Stubbed, browser: Browser) -> Known:
+    _second_stack.engine.behave(RICH)
+    context = await browser.new_context()
+    visitor = Visitor(_second_stack.stack.url, context)
+    await visitor.arrive()
+    await visitor.sign_up()
+    await visitor.ask(QUESTION)
+    await visitor.until_finished()
+    found = Known(await context.storage_state(), visitor.page.url.removeprefix(visitor.url))
+    await context.close()
+    return found
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def scene(stubbed: Stubbed, visit: Visit, known: Known) -> Scene:
+    visitor = await visit(stubbed.stack, storage_state=known.state, reduced_motion="reduce")
+    return Scene(visitor, stubbed, known.chat)
+
+
+@pytest.mark.parametrize("name", PAGES)
+async def test_axe_finds_nothing(name: str, scene: Scene):
+    await PAGES[name](scene)
+    found = []
+    for window in WINDOWS:
+        await scene.page.set_viewport_size(window)
+        for scheme in SCHEMES:
+            await scene.page.emulate_media(color_scheme=scheme)
+            result = await Axe().run(scene.page, options=OPTIONS)
+            if result.violations_count:
+                found.append(f"{scheme}, {window['width']} px wide: {result.generate_report()}")
+    assert not found, "\n".join(found)
