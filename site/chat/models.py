@@ -61,6 +61,10 @@ class ChatSession(models.Model):
     def get_absolute_url(self) -> str:
         return reverse("session", args=[self.id])
 
+    def get_live_url(self) -> str:
+        """Where running answers are streamed into the page itself; with scripts it leads to the page above."""
+        return reverse("live_session", args=[self.id])
+
 
 class Status(models.TextChoices):
     """The life of an answer: queued → generating → complete, stopped or failed."""

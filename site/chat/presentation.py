@@ -42,8 +42,10 @@ def id_prefix(interaction_id: UUID) -> str:
     return f"a{interaction_id.hex[-12:]}-"
 
 
-def finished_turn(interaction: Interaction, *, is_last: bool = True) -> Turn:
-    body = render(interaction.final_response_text, prefix=id_prefix(interaction.pk))
+def finished_turn(interaction: Interaction, *, is_last: bool = True, body: SafeString | None = None) -> Turn:
+    """`body`: the answer's HTML, where it has been rendered already."""
+    if body is None:
+        body = render(interaction.final_response_text, prefix=id_prefix(interaction.pk))
     return Turn(interaction, body, is_last=is_last)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 
-from django.http import HttpRequest, StreamingHttpResponse
+from django.http import HttpRequest
+
+from chat.responses import Unbuffered
 
 # Milliseconds until a client that was cut off comes back.
 RETRY_MS = 1000
@@ -30,21 +32,11 @@ def last_event_id(request: HttpRequest) -> int | None:
     return int(value) if value.isascii() and value.isdigit() and len(value) < 10 else None
 
 
-class EventStream(StreamingHttpResponse):
-    """A response that is a stream of events. It may last for minutes: its view has used the database through
-    `chat.database` alone."""
+class EventStream(Unbuffered):
+    """A response that is a stream of events."""
 
     def __init__(self, events: AsyncGenerator[bytes]) -> None:
-        super().__init__(
-            events,
-            content_type="text/event-stream",
-            headers={"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"},
-        )
-        self._events = events
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        """The events as they are: each layer of generators around them costs as much as an update."""
-        return self._events
+        super().__init__(events, content_type="text/event-stream")
 
 
 def retry() -> bytes:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from chat import streams
+from chat import live, streams
 from chat.views import asking, interactions, sessions
 
 urlpatterns = [
@@ -10,6 +10,7 @@ urlpatterns = [
     path("chat/", asking.new_chat, name="new_chat"),
     path("chat/all/", sessions.all_sessions, name="all_sessions"),
     path("chat/<uuid:session_id>/", asking.session, name="session"),
+    path("chat/<uuid:session_id>/live/", live.live, name="live_session"),
     path("chat/<uuid:session_id>/rename/", sessions.rename, name="rename_session"),
     path("chat/<uuid:session_id>/delete/", sessions.delete, name="delete_session"),
     path("interactions/<uuid:interaction_id>/stream/", streams.stream, name="stream_interaction"),

@@ -32,6 +32,7 @@ STYLES = (
     "composer",
     "lists",
     "answer",
+    "live",
     "highlight",
     "print",
 )
@@ -40,6 +41,7 @@ LIBRARIES = ("django_htmx/htmx-2.min.js", "django_htmx/ext/hx-sse-2.min.js")
 # static/js/<name>.js
 SHARED_SCRIPT = "page"  # what it declares is there for the others, too
 SCRIPTS = (
+    "live",
     "thread",
     "composer",
     "streams",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.async_api import expect
 
@@ -20,24 +22,97 @@ async def arrive(visit: Visit, stack: Stack) -> Visitor:
     return visitor
 
 
-async def test_the_page_refreshes_itself_until_the_answer_is_there(stack: Stack, visit: Visit):
+async def until_told(visitor: Visitor) -> str:
+    """Wait until the page that streams itself has the answer's end; gives the text that is shown."""
+    await expect(visitor.answer.locator(".regenerate")).to_be_visible(timeout=ANSWER_MS)
+    return await visitor.answer_text()
+
+
+async def test_the_answer_is_written_into_the_open_page(stack: Stack, visit: Visit):
     visitor = await arrive(visit, stack)
-    await visitor.ask(SHORT)
-    shown = await visitor.until_finished()
+    await visitor.page.get_by_label("Message").fill(SHORT)
+    await visitor.page.get_by_role("button", name="Send").click(no_wait_after=True)
+    await visitor.until_writing(at_least=10)
+    shown = await until_told(visitor)
+    assert len([address for address in visitor.addresses if address.endswith("/live/")]) == 1, (
+        "the page was not reloaded"
+    )
     await visitor.page.reload()
-    assert await visitor.answer_text() == shown
+    assert not visitor.page.url.endswith("/live/")
+    assert await visitor.until_finished() == shown
+
+
+async def test_what_is_shown_at_any_time_is_shown_once(stubbed: Stubbed, visit: Visit):
+    stubbed.engine.behave("# Title\n\nFirst *paragraph*.\n\n- one\n- two\n\nLast " + "words " * 50, delay_s=0.05)
+    visitor = await arrive(visit, stubbed.stack)
+    await visitor.page.get_by_label("Message").fill("Go on.")
+    await visitor.page.get_by_role("button", name="Send").click(no_wait_after=True)
+    await expect(visitor.answer.get_by_text("words words")).to_be_visible()
+    assert (await visitor.answer_text()).count("First") == 1
+    await expect(visitor.answer.locator("em")).to_have_text("paragraph")
+    await expect(visitor.answer.locator(".draft:visible")).to_have_count(1)
+    await until_told(visitor)
+    await expect(visitor.answer.locator(".draft:visible")).to_have_count(0)
+    await expect(visitor.page.get_by_role("button", name="Stop")).to_have_count(0)
+
+
+async def test_a_reload_in_the_middle_goes_on_from_what_there_is(stubbed: Stubbed, visit: Visit):
+    stubbed.engine.behave("Beginning.\n\n" + "word " * 60, delay_s=0.05)
+    visitor = await arrive(visit, stubbed.stack)
+    await visitor.page.get_by_label("Message").fill("Go on.")
+    await visitor.page.get_by_role("button", name="Send").click(no_wait_after=True)
+    await expect(visitor.answer.get_by_text("word word")).to_be_visible()
+    for address in (visitor.page.url, visitor.page.url.removesuffix("live/")):
+        await visitor.page.goto(address, wait_until="commit")
+        await expect(visitor.answer.get_by_text("word word")).to_be_visible()
+        assert visitor.page.url.endswith("/live/")
+    text = await until_told(visitor)
+    assert text.split() == ["Beginning.", *["word"] * 60]
+
+
+async def test_the_keyboard_reaches_the_parts_in_the_order_in_which_they_are_read(stubbed: Stubbed, visit: Visit):
+    stubbed.engine.behave("Once upon a time. " * 100, delay_s=0.05)
+    visitor = await arrive(visit, stubbed.stack)
+    page = visitor.page
+    await page.get_by_label("Message").fill("A story, please.")
+    await page.get_by_role("button", name="Send").click(no_wait_after=True)
+    await expect(visitor.answer.get_by_text("Once upon")).to_be_visible()
+    await page.locator("#thread").focus()
+    await page.keyboard.press("Tab")
+    await expect(page.get_by_role("button", name="Stop")).to_be_focused()
+    await page.keyboard.press("Tab")
+    await expect(page.get_by_label("Message")).to_be_focused()
+    thread, composer = await page.locator("#thread").bounding_box(), await page.locator("#composer").bounding_box()
+    assert thread
+    assert composer
+    assert thread["y"] + thread["height"] <= composer["y"]
+    await page.get_by_role("button", name="Stop").click()
+    await expect(visitor.answer.locator(".answer-note")).to_have_text("Stopped.", timeout=ANSWER_MS)
+
+
+async def test_with_scripts_a_page_that_streams_itself_becomes_the_other(stubbed: Stubbed, visit: Visit):
+    stubbed.engine.behave("Beginning.\n\n" + "word " * 60, delay_s=0.05)
+    visitor = await visit(stubbed.stack)
+    await visitor.sign_up()
+    await visitor.ask("Go on.")
+    await visitor.until_writing()
+    await visitor.page.goto(f"{visitor.page.url}live/", wait_until="commit")
+    await expect(visitor.page).not_to_have_url(re.compile("live/$"))
+    text = await visitor.until_finished()
+    assert text.split() == ["Beginning.", *["word"] * 60]
 
 
 async def test_stop_try_again_rename_and_delete(stubbed: Stubbed, visit: Visit):
     stubbed.engine.behave("Once upon a time. " * 100, delay_s=0.05)
     visitor = await arrive(visit, stubbed.stack)
     page = visitor.page
-    await visitor.ask("A story, please.")
+    await page.get_by_label("Message").fill("A story, please.")
+    await page.get_by_role("button", name="Send").click(no_wait_after=True)
     await page.get_by_role("button", name="Stop").click()
-    await expect(visitor.answer).to_have_attribute("data-status", "stopped", timeout=ANSWER_MS)
+    await expect(visitor.answer.locator(".answer-note")).to_have_text("Stopped.", timeout=ANSWER_MS)
     stubbed.engine.behave()
     await page.get_by_role("button", name="Try again").click()
-    assert await visitor.until_finished() == "Hello, world."
+    assert await until_told(visitor) == "Hello, world."
 
     await page.locator(".menu > summary").click()
     await page.locator(".item-menu > summary").click()

@@ -85,10 +85,12 @@ def test_a_running_answer_is_shown_as_far_as_it_is_logged_and_followed_from_ther
     assert f"/interactions/{made.pk}/stop/" in text
 
 
-def test_without_scripts_a_page_with_a_running_answer_renews_itself(browser: Browser, owner: User):
+def test_without_scripts_a_page_with_a_running_answer_leads_to_one_that_streams(browser: Browser, owner: User):
     running, done = make_running(owner, "another"), make_interaction(owner, status=Status.COMPLETE)
     refresh = 'http-equiv="refresh"'
-    assert refresh in browser.get(running.session.get_absolute_url()).text
+    assert f'{refresh} content="0; url={running.session.get_live_url()}"' in (
+        browser.get(running.session.get_absolute_url()).text
+    )
     assert refresh not in browser.get(done.session.get_absolute_url()).text
 
 

@@ -16,6 +16,7 @@ ROUTES = {
     "new_chat": {"GET", "POST"},
     "all_sessions": {"GET"},
     "session": {"GET", "POST"},
+    "live_session": {"GET"},
     "rename_session": {"GET", "POST"},
     "delete_session": {"GET", "POST"},
     "stream_interaction": {"GET"},

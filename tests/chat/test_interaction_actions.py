@@ -59,7 +59,7 @@ def test_asking_again_makes_a_sibling_and_keeps_the_first(browser: Browser, owne
         assert f'id="turn-{again.pk}"' in response.text
         assert not is_page(response)
     else:
-        assert (response.status_code, response["Location"]) == (303, root.session.get_absolute_url())
+        assert (response.status_code, response["Location"]) == (303, root.session.get_live_url())
 
 
 every_action = pytest.mark.parametrize("action", ["stop", "regenerate"])

@@ -75,10 +75,14 @@ class Person:
             return Asked.of(first["session_id"], first["interaction_id"])
 
     async def ask_by_form(self, url: str, path: str = "/chat/", query: str = "Hi") -> Asked:
-        """Ask with the plain form of a page, and open the page that it leads to."""
-        async with self.browser(url) as browser, browser.post(path, data={"query": query}) as page:
-            assert page.status == 200
-            return Asked.of(page.url.path.split("/")[2], LAST_ANSWER.findall(await page.text())[-1])
+        """Ask with the plain form of a page, and open the chat that it was asked in."""
+        async with self.browser(url) as browser:
+            async with browser.post(path, data={"query": query}, allow_redirects=False) as asked:
+                assert asked.status == 303
+                session_id = asked.headers["Location"].split("/")[2]
+            async with browser.get(f"/chat/{session_id}/") as page:
+                assert page.status == 200
+                return Asked.of(session_id, LAST_ANSWER.findall(await page.text())[-1])
 
     async def read(self, url: str, asked: Asked) -> dict[str, Any]:
         """The interaction, as the API has it."""

@@ -62,7 +62,7 @@ def _ask(request: HtmxRequest, session_id: UUID | None) -> HttpResponse:
         response["Retry-After"] = str(error.retry_after_s)
         return response
     if not request.htmx:
-        return SeeOther(interaction.session.get_absolute_url())
+        return SeeOther(interaction.session.get_live_url())
     response = _asked(request, interaction)
     return push_url(response, interaction.session.get_absolute_url()) if session_id is None else response
 

@@ -49,6 +49,6 @@ def continue_answer(request: HtmxRequest, interaction_id: UUID) -> HttpResponse:
 def _going_on(request: HtmxRequest, interaction: Interaction) -> HttpResponse:
     """The turn whose answer is being written now."""
     if not request.htmx:
-        return SeeOther(interaction.session.get_absolute_url())
+        return SeeOther(interaction.session.get_live_url())
     context = {"session": interaction.session, "turn": presentation.turns_of([interaction])[0]}
     return render(request, "_fragments/turn.html", context)
