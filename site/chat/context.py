@@ -82,14 +82,13 @@ async def fit(conversation: Conversation, *, info: ModelInfo, max_tokens: int, c
         QueryTooLong: not even the question alone fits.
     """
     total = info.max_total_tokens
-    if total is None:
+    room = budget(info, max_tokens)
+    if total is None or room is None:
         return Fitted(conversation.messages(), 0, max_tokens)
-    reserved = min(max_tokens, max(total // LEAST_ANSWER_SHARE, 1))
-    budget = min(info.max_input_tokens or total, total - reserved)
 
     whole = conversation.messages()
     bound = upper_bound(whole)
-    if bound <= budget and bound + max_tokens <= total:
+    if bound <= room and bound + max_tokens <= total:
         return Fitted(whole, 0, max_tokens)
 
     lengths: dict[int, int] = {}
@@ -101,10 +100,20 @@ async def fit(conversation: Conversation, *, info: ModelInfo, max_tokens: int, c
             lengths[drop] = estimate(messages) if counted is None else counted
         return lengths[drop]
 
-    drop = await _fewest_dropped(len(conversation.turns), budget, length)
-    if await length(drop) > budget and not _can_go_on(conversation, lengths[drop], info):
-        raise QueryTooLong(lengths[drop], budget)
+    drop = await _fewest_dropped(len(conversation.turns), room, length)
+    if await length(drop) > room and not _can_go_on(conversation, lengths[drop], info):
+        raise QueryTooLong(lengths[drop], room)
     return Fitted(conversation.messages(drop=drop), drop, max(1, min(max_tokens, total - lengths[drop])))
+
+
+def budget(info: ModelInfo, max_tokens: int) -> int | None:
+    """Tokens that all messages may have, so that an answer of `max_tokens` has room, or a fair share of a small window;
+    None where the model names no limit."""
+    total = info.max_total_tokens
+    if total is None:
+        return None
+    reserved = min(max_tokens, max(total // LEAST_ANSWER_SHARE, 1))
+    return min(info.max_input_tokens or total, total - reserved)
 
 
 def _can_go_on(conversation: Conversation, length: int, info: ModelInfo) -> bool:
@@ -113,15 +122,15 @@ def _can_go_on(conversation: Conversation, length: int, info: ModelInfo) -> bool
     return bool(conversation.continued) and length <= most
 
 
-async def _fewest_dropped(turns: int, budget: int, length: Callable[[int], Awaitable[int]]) -> int:
-    """The smallest number of turns to drop so that the rest is within budget, or all of them. Usually asks once:
+async def _fewest_dropped(turns: int, room: int, length: Callable[[int], Awaitable[int]]) -> int:
+    """The smallest number of turns to drop so that the rest fits the room, or all of them. Usually asks once:
     the conversation fits; otherwise a binary search, since each look is a call to the server."""
-    if await length(0) <= budget:
+    if await length(0) <= room:
         return 0
     low, high = 1, turns
     while low < high:
         middle = (low + high) // 2
-        if await length(middle) <= budget:
+        if await length(middle) <= room:
             high = middle
         else:
             low = middle + 1

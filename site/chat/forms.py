@@ -1,7 +1,11 @@
 from __future__ import annotations
 
 from django import forms
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
+from chat.context import QueryTooLong
 from chat.models import QUERY_MAX_LENGTH, TITLE_MAX_LENGTH
 
 
@@ -12,10 +16,14 @@ class QueryForm(forms.Form):
         max_length=QUERY_MAX_LENGTH,
         widget=forms.Textarea,
         error_messages={
-            "required": "Write a message first.",
-            "max_length": "This message is too long: %(show_value)s characters, of which %(limit_value)s fit. "
-            "Shorten it, or send it in parts.",
-            "null_characters_not_allowed": "This message contains a NUL character. Remove it and send again.",
+            "required": gettext_lazy("Write a message first."),
+            "max_length": gettext_lazy(
+                "This message is too long: %(show_value)s characters, of which %(limit_value)s fit. "
+                "Shorten it, or send it in parts."
+            ),
+            "null_characters_not_allowed": gettext_lazy(
+                "This message contains a NUL character. Remove it and send again."
+            ),
         },
     )
     idempotency_key = forms.CharField(max_length=64, required=False, widget=forms.HiddenInput)
@@ -25,8 +33,21 @@ class TitleForm(forms.Form):
     title = forms.CharField(
         max_length=TITLE_MAX_LENGTH,
         error_messages={
-            "required": "Give the chat a name.",
-            "max_length": "This name is too long: %(show_value)s characters, of which %(limit_value)s fit.",
-            "null_characters_not_allowed": "This name contains a NUL character. Remove it.",
+            "required": gettext_lazy("Give the chat a name."),
+            "max_length": gettext_lazy(
+                "This name is too long: %(show_value)s characters, of which %(limit_value)s fit."
+            ),
+            "null_characters_not_allowed": gettext_lazy("This name contains a NUL character. Remove it."),
         },
     )
+
+
+def too_long(error: QueryTooLong) -> str:
+    """What the writer of a message is told that the model cannot take."""
+    return _(
+        "This message is too long for the model: it has %(tokens)s tokens, and %(limit)s fit. "
+        "Shorten it, or send it in parts."
+    ) % {
+        "tokens": number_format(error.tokens, use_l10n=True, force_grouping=True),
+        "limit": number_format(error.limit, use_l10n=True, force_grouping=True),
+    }

@@ -9,6 +9,8 @@ import os
 import random
 import secrets
 import socket
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db import Error as DatabaseError
@@ -22,12 +24,15 @@ from chat.history import RunInput
 from chat.relay import Listener, Teller
 from chat.runs import Run
 from inference.client import InferenceClient
+from inference.errors import InferenceError
 
 logger = logging.getLogger(__name__)
 
 LOOK_OUT_S = 1.0
 MOST_TAKEN_AT_ONCE = 50
 ENDING_GRACE_S = 1.0
+
+T = TypeVar("T")
 
 
 class ChatProcess:
@@ -86,6 +91,16 @@ class ChatProcess:
     def stop_run(self, interaction_id: UUID) -> None:
         """Stop an answer at once if it runs here. May be called from any thread."""
         self._loop.call_soon_threadsafe(self._stop_run, interaction_id)
+
+    def ask_model(self, call: Callable[[InferenceClient], Coroutine[Any, Any, T]], *, timeout_s: float) -> T | None:
+        """What a short call to the inference server gives; None where that is not known in time. For other threads than
+        the event loop's."""
+        asked = asyncio.run_coroutine_threadsafe(call(self.client), self._loop)
+        try:
+            return asked.result(timeout_s)
+        except (TimeoutError, InferenceError):
+            asked.cancel()
+            return None
 
     def _begin(self, interaction_id: UUID, given: RunInput | None = None) -> None:
         if self.draining.is_set() or interaction_id in self.runs:

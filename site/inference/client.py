@@ -72,6 +72,12 @@ class InferenceClient:
             self._ask_anew()
         return known[1]
 
+    @property
+    def known_info(self) -> ModelInfo | None:
+        """What is known of the model without asking; None before it was asked once. May be read from any thread."""
+        known = self._info
+        return known[1] if known else None
+
     def _ask_anew(self) -> asyncio.Task[ModelInfo]:
         """The one request for it that is under way."""
         if self._asking is None or self._asking.done():

@@ -16,7 +16,7 @@ class Behaviour:
     """What the stub does next; change it at any time.
 
     `pieces`: the answer's tokens; `delays_s`: before the first token and between two; `refuse_with`: an HTTP status for
-    every chat; `break_after`: close the connection after so many pieces, once.
+    every chat; `break_after`: close the connection after so many pieces, once; `count_delay_s`: before a token count.
     """
 
     pieces: list[str] = field(default_factory=lambda: ["Hello", ", ", "world", "."])
@@ -26,6 +26,7 @@ class Behaviour:
     break_after: int | None = None
     max_input_tokens: int = 4095
     max_total_tokens: int = 4096
+    count_delay_s: float = 0.0
 
 
 class StubTgi:
@@ -70,6 +71,7 @@ class StubTgi:
 
     async def _chat_tokenize(self, request: web.Request) -> web.Response:
         """A token is a word; a message's template takes 4."""
+        await asyncio.sleep(self.behaviour.count_delay_s)
         messages = (await request.json())["messages"]
         count = sum(len(message["content"].split()) + 4 for message in messages)
         tokens = [{"id": 1, "text": "x", "start": 0, "stop": 1}] * count

@@ -13,7 +13,9 @@ from django_htmx.http import push_url, reswap, retarget
 from chat import conversation, presentation
 from chat.access import get_session
 from chat.admission import TooManyRunning
-from chat.forms import QueryForm
+from chat.context import QueryTooLong
+from chat.forms import QueryForm, too_long
+from chat.length import check_length
 from chat.models import Interaction
 from chat.requests import HtmxRequest, SeeOther, login_needed
 
@@ -50,12 +52,16 @@ def _ask(request: HtmxRequest, session_id: UUID | None) -> HttpResponse:
     if not form.is_valid():
         return _refused(request, session_id, form)
     try:
+        check_length(owner_id=request.user.pk, session_id=session_id, query=form.cleaned_data["query"])
         interaction = conversation.ask(
             owner_id=request.user.pk,
             session_id=session_id,
             query=form.cleaned_data["query"],
             idempotency_key=form.cleaned_data["idempotency_key"],
         )
+    except QueryTooLong as error:
+        form.add_error("query", too_long(error))
+        return _refused(request, session_id, form)
     except TooManyRunning as error:
         form.add_error("query", str(error))
         response = _refused(request, session_id, form, status=429)
