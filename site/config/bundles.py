@@ -44,10 +44,11 @@ SCRIPTS = (
     "live",
     "thread",
     "composer",
-    "streams",
     "trouble",
     "copy",  # before focus: a copy button is the first of an answer's
-    "focus",
+    "focus",  # before streams: it looks where the focus was before the end replaces it
+    "streams",
+    "reading",
     "menus",
 )
 
