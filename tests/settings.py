@@ -35,6 +35,7 @@ os.environ["SECRET_KEY"] = "for tests only, " * 4
 os.environ["DATA_DIR"] = _until_exit.enter_context(tempfile.TemporaryDirectory(prefix="parley-tests-"))
 os.environ["DATABASE_URL"] = _until_exit.enter_context(temporary_cluster())
 
+from config.catalogs import compile_all  # noqa: E402 - the environment comes first
 from config.settings import *  # noqa: E402, F403 - the environment comes first
 
 # Hashed names need `collectstatic`, which the tests of the whole stack go through.
@@ -46,3 +47,4 @@ STORAGES = {
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 # The folder that `manage.py prepare` fills.
 STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # noqa: F405 - from the site's settings
+compile_all(LOCALE_PATHS[0])  # noqa: F405 - as above

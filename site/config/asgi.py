@@ -12,6 +12,7 @@ import django
 django.setup(set_prefix=False)
 
 from django.conf import settings  # noqa: E402
+from django.utils.translation import gettext, override  # noqa: E402
 
 from chat.process import ChatProcess, current, set_current  # noqa: E402 - models need Django set up
 from config.handler import Handler, Receive, Send  # noqa: E402
@@ -34,6 +35,7 @@ async def application(scope: dict[str, Any], receive: Receive, send: Send) -> No
 
 async def _lifespan(receive: Receive, send: Send) -> None:
     await receive()
+    load_catalogs()
     process = _chat_process()
     await process.start()
     set_current(process)
@@ -42,6 +44,13 @@ async def _lifespan(receive: Receive, send: Send) -> None:
     await process.stop()
     set_current(None)
     await send({"type": "lifespan.shutdown.complete"})
+
+
+def load_catalogs() -> None:
+    """Now, not in the first request of each language: it is read on the event loop."""
+    for code, _ in settings.LANGUAGES:
+        with override(code):
+            gettext("Chats")
 
 
 def _chat_process() -> ChatProcess:

@@ -10,6 +10,8 @@ from django.core.exceptions import DisallowedHost
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
 from api.errors import problem
 
@@ -24,35 +26,43 @@ class ErrorPage:
 
     status: int
     code: str
-    title: str
-    advice: str
+    title: str | Promise
+    advice: str | Promise
 
 
-BAD_REQUEST = ErrorPage(400, "bad_request", "This request cannot be read", "Go back, reload the page and try again.")
+BAD_REQUEST = ErrorPage(
+    400, "bad_request", _("This request cannot be read"), _("Go back, reload the page and try again.")
+)
 UNKNOWN_HOST = ErrorPage(
     400,
     "unknown_host",
-    "This server does not answer to that name",
-    "If you run it, add the name to ALLOWED_HOSTS and start it again.",
+    _("This server does not answer to that name"),
+    _("If you run it, add the name to ALLOWED_HOSTS and start it again."),
 )
-FORBIDDEN = ErrorPage(403, "forbidden", "You may not do this", "Log in with an account that may, or go back.")
+FORBIDDEN = ErrorPage(403, "forbidden", _("You may not do this"), _("Log in with an account that may, or go back."))
 CSRF = ErrorPage(
-    403, "csrf_failed", "This form has expired", "Go back, reload the page and send it again. Cookies must be allowed."
+    403,
+    "csrf_failed",
+    _("This form has expired"),
+    _("Go back, reload the page and send it again. Cookies must be allowed."),
 )
 NOT_FOUND = ErrorPage(
-    404, "not_found", "There is nothing here", "It may have been deleted, or the address is not quite right."
+    404, "not_found", _("There is nothing here"), _("It may have been deleted, or the address is not quite right.")
 )
 LENGTH_REQUIRED = ErrorPage(
-    411, "length_required", "This request does not say how long it is", "Send it with a Content-Length header."
+    411, "length_required", _("This request does not say how long it is"), _("Send it with a Content-Length header.")
 )
 TOO_LARGE = ErrorPage(
-    413, "too_large", "This is too much at once", "Shorten it, or send it in parts: 3 MB are taken at a time."
+    413, "too_large", _("This is too much at once"), _("Shorten it, or send it in parts: 3 MB are taken at a time.")
 )
 SERVER_ERROR = ErrorPage(
-    500, "server_error", "Something went wrong on our side", "Nothing you wrote is lost. Try again in a moment."
+    500, "server_error", _("Something went wrong on our side"), _("Nothing you wrote is lost. Try again in a moment.")
 )
 DATABASE_AWAY = ErrorPage(
-    503, "database_away", "Parley is away for a moment", "The database cannot be reached. Try again in a few seconds."
+    503,
+    "database_away",
+    _("Parley is away for a moment"),
+    _("The database cannot be reached. Try again in a few seconds."),
 )
 
 

@@ -15,6 +15,7 @@ import csp.middleware
 from asgiref.sync import sync_to_async
 from csp.constants import HEADER
 from csp.utils import build_policy
+from django.conf import settings
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
@@ -22,10 +23,14 @@ from django.http import HttpRequest, HttpResponseBase
 from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.common import CommonMiddleware
 from django.middleware.csrf import CsrfViewMiddleware
+from django.middleware.locale import LocaleMiddleware
 from django.middleware.security import SecurityMiddleware
+from django.utils.cache import patch_vary_headers
 from django.utils.deprecation import MiddlewareMixin
 from django.utils.functional import SimpleLazyObject
+from django.utils.translation import activate, get_language, get_language_from_request
 
+from accounts.preferences import remember
 from accounts.sessions import user_of
 
 FirstHalf = Callable[[HttpRequest], HttpResponseBase | None]
@@ -72,6 +77,27 @@ class InlineContentSecurityPolicy(Inline, csp.middleware.CSPMiddleware):
 class InlineSession(Inline, SessionMiddleware):
     def may_block(self, request: HttpRequest) -> bool:
         return request.session.modified
+
+
+class InlineLocale(Inline, LocaleMiddleware):
+    """The language is the one that the user chose, which a cookie says, or the one that the browser asks for; no
+    address names it. Programs are answered in English: they read the `code`."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        chosen = settings.LANGUAGE_CODE if is_for_programs(request) else get_language_from_request(request)
+        activate(chosen)
+        request.LANGUAGE_CODE = chosen
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        if not is_for_programs(request):
+            remember(request, response)
+            patch_vary_headers(response, ("Accept-Language",))
+        response.headers.setdefault("Content-Language", get_language() or settings.LANGUAGE_CODE)
+        return response
+
+
+def is_for_programs(request: HttpRequest) -> bool:
+    return request.path.startswith(("/api/", "/v1/"))
 
 
 class InlineCommon(Inline, CommonMiddleware):

@@ -91,6 +91,7 @@ MIDDLEWARE = [
     "servestatic.middleware.ServeStaticMiddleware",
     "config.middleware.InlineContentSecurityPolicy",
     "config.middleware.InlineSession",
+    "config.middleware.InlineLocale",
     "config.middleware.InlineCommon",
     "config.middleware.InlineCsrf",
     "config.middleware.InlineAuthentication",
@@ -109,6 +110,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "accounts.preferences.appearance",
             ],
         },
     },
@@ -169,6 +171,9 @@ if ENV.https:
 DATA_UPLOAD_MAX_MEMORY_SIZE = 3_000_000
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 200
 
+# Each under its own name. English is in the code, the others are in locale/: see config.catalogs.
+LANGUAGES = [("en", "English"), ("de", "Deutsch"), ("zh-hans", "简体中文"), ("ar", "العربية")]
+LOCALE_PATHS = [ENV.data_dir / "locale"]
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True

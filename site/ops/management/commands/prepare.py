@@ -14,6 +14,7 @@ from django.core.management.base import BaseCommand
 from django.db import connection
 
 from config.bundles import BundleStorage
+from config.catalogs import compile_all
 
 # Any fixed number: hosts that start at once migrate one after the other.
 MIGRATION_LOCK = 0x4D494752
@@ -21,10 +22,13 @@ FINGERPRINT = ".fingerprint"
 
 
 class Command(BaseCommand):
-    help = "Apply migrations, and collect, hash and compress the static files if they have changed."
+    help = (
+        "Apply migrations, compile translations, and collect, hash and compress the static files if they have changed."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
         self._migrate()
+        compile_all(Path(settings.LOCALE_PATHS[0]))
         self._collect_static()
 
     def _migrate(self) -> None:
