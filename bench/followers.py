@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from html import unescape
 from urllib.parse import urlencode
 
 from bench.http import Failed, request
@@ -113,7 +114,7 @@ def browser(port: int) -> Follower:
         found = STREAM.search(page)
         if response.status != 200 or found is None:
             raise Failed(f"POST /chat/ answered {response.status}: {page[:200]!r}")
-        path = found[1].decode()
+        path = unescape(found[1].decode())
         seen.key = path.split("/")[2]
         stream = await request(port, "GET", path, headers={"Cookie": cookie})
         last = 0

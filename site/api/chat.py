@@ -42,7 +42,7 @@ async def process_chat_message(request: HttpRequest) -> HttpResponseBase:
     """POST /api/chat/: ask, and wait for the answer or follow it."""
     owner_id = token_user_id(request)
     process = _process()
-    interaction, stream = await in_thread(_ask, request, owner_id)
+    interaction, stream = await _ask(request, owner_id)
     if stream:
         return EventStream(_events(process, interaction.pk, 0, opening=interaction))
     finished = await _finished(process, interaction.pk)
@@ -69,10 +69,10 @@ def _look_up(request: HttpRequest, interaction_id: UUID) -> Interaction:
     return get_interaction(authenticate(request), interaction_id)
 
 
-def _ask(request: HttpRequest, owner_id: int) -> tuple[Interaction, bool]:
+async def _ask(request: HttpRequest, owner_id: int) -> tuple[Interaction, bool]:
     given: dict[str, Any] = _chat_input.run_validation(read_json(request))
     try:
-        interaction = conversation.ask(
+        interaction = await conversation.ask_from_loop(
             owner_id=owner_id,
             session_id=given.get("session_id"),
             query=given["message"],

@@ -1,9 +1,11 @@
-"""A question accepted, in one round trip to the database: everything that has to hold is looked at and everything that
-is written is written by the statement below. Asking is what happens most and all at once, so its cost is the site's."""
+"""Questions accepted, in one round trip to the database for all that come together: everything that has to hold is
+looked at and everything that is written is written by the statement below. Asking is what happens most and all at
+once, so its cost is the site's."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -16,53 +18,66 @@ from chat.admission import LOCK, RUNNING, TooManyRunning
 from chat.leases import LEASE_S
 from chat.models import ChatSession, Interaction, uuid7
 
+SESSION = "id, title, system_prompt, parameters, pinned, archived, created, updated"
+
 # Two statements in one message, so one transaction. The first lets one owner's questions be accepted one after the
-# other, in all processes: the second's snapshot is taken after it, so it sees a twin of this question, the answers that
-# run already, and the question that this one follows.
+# other, in all processes: the second's snapshot is taken after it, so it sees a twin of a question, the answers that
+# run already, and the question that one follows. The questions that go together are of different owners.
 ACCEPT = f"""
 {LOCK};
-WITH asker AS (
-    SELECT id, system_prompt, parameters FROM accounts_user WHERE id = %(owner)s AND is_active
+WITH asked AS (
+    SELECT * FROM unnest(
+        %(ids)s::uuid[], %(new_sessions)s::uuid[], %(owners)s::bigint[], %(sessions)s::uuid[], %(queries)s::text[],
+        %(titles)s::text[], %(parameters)s::jsonb[], %(keys)s::text[]
+    ) AS asked (id, new_session, owner_id, session_id, query, title, parameters, key)
+), asker AS (
+    SELECT id, system_prompt, parameters FROM accounts_user WHERE id = ANY(%(owners)s::bigint[]) AND is_active
 ), twin AS (
-    SELECT i.id FROM chat_interaction i JOIN chat_chatsession s ON s.id = i.session_id
-    WHERE i.idempotency_key = %(key)s AND s.owner_id = %(owner)s AND s.deleted IS NULL
-      AND (%(session)s::uuid IS NULL OR i.session_id = %(session)s)
-    LIMIT 1
+    SELECT DISTINCT ON (asked.id) asked.id AS asked_id, i.id FROM asked
+    JOIN chat_chatsession s ON s.owner_id = asked.owner_id AND s.deleted IS NULL
+        AND (asked.session_id IS NULL OR s.id = asked.session_id)
+    JOIN chat_interaction i ON i.session_id = s.id AND i.idempotency_key = asked.key
 ), running AS (
     {RUNNING}
 ), admitted AS (
-    SELECT asker.* FROM asker, running WHERE answers < %(limit)s AND NOT EXISTS (SELECT FROM twin)
-), followed AS (
-    SELECT id, status FROM chat_interaction WHERE session_id = %(session)s ORDER BY created DESC, id DESC LIMIT 1
+    SELECT asked.*, asker.system_prompt, asker.parameters AS session_parameters
+    FROM asked JOIN asker ON asker.id = asked.owner_id LEFT JOIN running ON running.owner_id = asked.owner_id
+    WHERE coalesce(answers, 0) < %(limit)s AND NOT EXISTS (SELECT FROM twin WHERE asked_id = asked.id)
 ), gone_on AS (
-    UPDATE chat_chatsession
-    SET updated = clock_timestamp(), title = CASE title WHEN '' THEN %(title)s ELSE title END
-    WHERE id = %(session)s AND owner_id = %(owner)s AND deleted IS NULL AND EXISTS (SELECT FROM admitted)
-    RETURNING id, title, system_prompt, parameters, pinned, archived, created, updated
+    UPDATE chat_chatsession s
+    SET updated = clock_timestamp(), title = CASE s.title WHEN '' THEN admitted.title ELSE s.title END
+    FROM admitted WHERE s.id = admitted.session_id AND s.owner_id = admitted.owner_id AND s.deleted IS NULL
+    RETURNING s.owner_id, {", ".join(f"s.{name}" for name in SESSION.split(", "))}
 ), begun AS (
-    INSERT INTO chat_chatsession
-        (id, owner_id, title, system_prompt, parameters, pinned, archived, created, updated)
-    SELECT %(new_session)s, %(owner)s, %(title)s, system_prompt, parameters, false, false, clock_timestamp(),
+    INSERT INTO chat_chatsession (owner_id, {SESSION})
+    SELECT owner_id, new_session, title, system_prompt, session_parameters, false, false, clock_timestamp(),
         clock_timestamp()
-    FROM admitted WHERE %(session)s::uuid IS NULL
-    RETURNING id, title, system_prompt, parameters, pinned, archived, created, updated
-), session AS (
+    FROM admitted WHERE session_id IS NULL
+    RETURNING owner_id, {SESSION}
+), session AS (  -- by their owners, too: somebody else may ask in the same session at the same time
     SELECT * FROM gone_on UNION ALL SELECT * FROM begun
 ), accepted AS (
     INSERT INTO chat_interaction (
         id, session_id, parent_id, query_text, parameters, status, final_response_text, error_code, error_message,
         finish_reason, model_id, dropped_turns, idempotency_key, lease_owner, lease_expires_at, attempts,
         stop_requested, created)
-    SELECT %(id)s, session.id, (SELECT id FROM followed), %(query)s, %(parameters)s, 'queued', '', '', '',
-        '', '', 0, %(key)s, %(lease_owner)s,
+    SELECT admitted.id, session.id,
+        (SELECT i.id FROM chat_interaction i WHERE i.session_id = admitted.session_id
+         ORDER BY i.created DESC, i.id DESC LIMIT 1),
+        query, admitted.parameters, 'queued', '', '', '', '', '', 0, key, %(lease_owner)s,
         CASE %(lease_owner)s WHEN '' THEN NULL ELSE clock_timestamp() + make_interval(secs => %(lease_s)s) END,
         %(attempts)s, false, clock_timestamp()
-    FROM session
-    RETURNING parent_id, created
+    FROM admitted JOIN session
+        ON session.id = coalesce(admitted.session_id, admitted.new_session) AND session.owner_id = admitted.owner_id
+    RETURNING id, parent_id, created
 )
-SELECT (SELECT id FROM asker), (SELECT id FROM twin), (SELECT answers FROM running), accepted.parent_id,
-    accepted.created, session.*
-FROM (VALUES (1)) AS one LEFT JOIN session ON true LEFT JOIN accepted ON true
+SELECT asked.id, asker.id, twin.id, coalesce(answers, 0), accepted.parent_id, accepted.created,
+    {", ".join(f"session.{name}" for name in SESSION.split(", "))}
+FROM asked LEFT JOIN asker ON asker.id = asked.owner_id LEFT JOIN twin ON twin.asked_id = asked.id
+    LEFT JOIN running ON running.owner_id = asked.owner_id
+    LEFT JOIN session
+        ON session.id = coalesce(asked.session_id, asked.new_session) AND session.owner_id = asked.owner_id
+    LEFT JOIN accepted ON accepted.id = asked.id
 """  # noqa: S608 - constants of ours
 
 
@@ -88,30 +103,35 @@ class Question:
     idempotency_key: str
 
 
-def accept(question: Question, *, lease_owner: str, limit: int) -> tuple[Interaction, bool]:
-    """Save a question for an answer leased to `lease_owner` ("": whoever looks for it), unless its owner has `limit`
-    unfinished answers.
+# A question and whether it is new: one with a key seen before is the interaction that was made then.
+Accepted = tuple[Interaction, bool]
+
+
+def accept(questions: Sequence[Question], *, lease_owner: str, limit: int) -> list[Accepted | Exception]:
+    """Save questions of different owners for answers leased to `lease_owner` ("": whoever looks for them), each unless
+    its owner has `limit` unfinished answers.
 
     Returns:
-        The interaction with its session, and whether it is new: a question with a key seen before is the
-        interaction that was made then.
-
-    Raises:
-        NoSuchAsker, TooManyRunning
-        Http404: the session does not exist, or is somebody else's.
+        For each question, in order, its interaction with its session and whether it is new; or why it was refused:
+        NoSuchAsker, TooManyRunning, or Http404 where the session does not exist or is somebody else's.
     """
-    ids = {"id": uuid7(), "new_session": uuid7()}
-    asker, twin, running, parent_id, created, *session = _execute(question, ids, lease_owner, limit)
+    ids = [uuid7() for _ in questions]
+    found = _execute(questions, ids, lease_owner, limit)
+    return [_outcome(question, found[id_], lease_owner, limit) for question, id_ in zip(questions, ids, strict=True)]
+
+
+def _outcome(question: Question, row: tuple[Any, ...], lease_owner: str, limit: int) -> Accepted | Exception:
+    id_, asker, twin, running, parent_id, created, *session = row
     if asker is None:
-        raise NoSuchAsker
+        return NoSuchAsker()
     if twin is not None:
         return Interaction.objects.select_related("session").get(pk=twin), False
     if running >= limit:
-        raise TooManyRunning(limit)
+        return TooManyRunning(limit)
     if created is None:
-        raise Http404
+        return Http404()
     interaction = Interaction(
-        id=ids["id"],
+        id=id_,
         session=_session(question.owner_id, session),
         parent_id=parent_id,
         query_text=question.query,
@@ -125,18 +145,21 @@ def accept(question: Question, *, lease_owner: str, limit: int) -> tuple[Interac
     return interaction, True
 
 
-def _execute(question: Question, ids: dict[str, UUID], lease_owner: str, limit: int) -> tuple[Any, ...]:
+def _execute(
+    questions: Sequence[Question], ids: Sequence[UUID], lease_owner: str, limit: int
+) -> dict[UUID, tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(
             ACCEPT,
             {
-                **ids,
-                "owner": question.owner_id,
-                "session": question.session_id,
-                "query": question.query,
-                "title": question.title,
-                "parameters": json.dumps(question.parameters),
-                "key": question.idempotency_key or None,
+                "ids": list(ids),
+                "new_sessions": [uuid7() for _ in ids],
+                "owners": [question.owner_id for question in questions],
+                "sessions": [question.session_id for question in questions],
+                "queries": [question.query for question in questions],
+                "titles": [question.title for question in questions],
+                "parameters": [json.dumps(question.parameters) for question in questions],
+                "keys": [question.idempotency_key or None for question in questions],
                 "lease_owner": lease_owner,
                 "lease_s": LEASE_S,
                 "attempts": 1 if lease_owner else 0,
@@ -144,8 +167,7 @@ def _execute(question: Question, ids: dict[str, UUID], lease_owner: str, limit: 
             },
         )
         cursor.nextset()
-        row: tuple[Any, ...] = cursor.fetchone()
-        return row
+        return {row[0]: row for row in cursor.fetchall()}
 
 
 def _session(owner_id: int, columns: list[Any]) -> ChatSession:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
+from asgiref.sync import sync_to_async
 from django.db import transaction
 from django.shortcuts import get_object_or_404
 
-from chat import history
 from chat.accepting import Question, accept
 from chat.access import lock_session
 from chat.admission import admit, limit, lock_owner
 from chat.leases import LEASE_S
 from chat.models import TITLE_MAX_LENGTH, UNFINISHED, ChatSession, DatabaseClock, Interaction, ResponseChunk, Status
 from chat.parameters import DEFAULTS, checked
-from chat.process import ChatProcess, current
+from chat.process import current
 
 TITLE_LENGTH = 60
 
@@ -43,16 +44,32 @@ def ask(
         ParameterError: a parameter cannot be used.
         TooManyRunning: the owner has as many unfinished answers as one may have.
     """
+    return _ask(Question(owner_id, session_id, query, title_from(query), checked(parameters), idempotency_key or ""))
+
+
+def _ask(question: Question) -> Interaction:
     process = current()
+    [outcome] = process.accept([question]) if process else accept([question], lease_owner="", limit=limit())
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome[0]
+
+
+async def ask_from_loop(
+    *,
+    owner_id: int,
+    query: str,
+    session_id: UUID | None = None,
+    parameters: dict[str, Any] | None = None,
+    idempotency_key: str | None = None,
+) -> Interaction:
+    """`ask` for the event loop: questions that come at the same time are accepted together."""
     question = Question(owner_id, session_id, query, title_from(query), checked(parameters), idempotency_key or "")
-    interaction, is_new = accept(question, lease_owner=process.owner if process else "", limit=limit())
-    if process is not None and is_new:
-        _begin(process, interaction, history.first_run(interaction) if session_id is None else None)
+    process = current()
+    if process is None:
+        return await sync_to_async(_ask)(question)
+    interaction, _ = await process.questions(question)
     return interaction
-
-
-def _begin(process: ChatProcess, interaction: Interaction, given: history.RunInput | None = None) -> None:
-    transaction.on_commit(lambda: process.begin(interaction.pk, given))
 
 
 def _touch(session: ChatSession, query: str) -> None:
@@ -124,7 +141,7 @@ def _accept(interaction: Interaction) -> Interaction:
         # By the database's clock: the only one that all processes share.
         interaction.lease_expires_at = DatabaseClock() + timedelta(seconds=LEASE_S)
         interaction.attempts = 1
-        _begin(process, interaction)
+        transaction.on_commit(partial(process.begin, interaction.pk))
     interaction.save()
     interaction.lease_expires_at = None  # the expression, not a time that anybody could read
     return interaction

@@ -23,6 +23,11 @@ SHORT = 1000
 WAIT_S = 0.5
 
 
+def is_long(query: str) -> bool:
+    """Whether `check_length` would look at it at all."""
+    return len(query) > SHORT // 4 and len(query.encode()) > SHORT
+
+
 def check_length(
     *, owner_id: int, query: str, session_id: UUID | None = None, parameters: dict[str, Any] | None = None
 ) -> None:

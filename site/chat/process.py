@@ -9,18 +9,23 @@ import os
 import random
 import secrets
 import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db import Error as DatabaseError
-from django.db import connection
+from django.db import connection, transaction
 
+from accounts.sessions import LogInRow, load_log_ins
 from chat import leases
+from chat.accepting import Accepted, Question, accept
+from chat.admission import limit
+from chat.batches import Batch
 from chat.checkpoint import CheckpointWriter
 from chat.database import in_thread, in_thread_patiently
 from chat.follow import LogReader, follow
-from chat.history import RunInput
+from chat.history import RunInput, first_run
 from chat.relay import Listener, Teller
 from chat.runs import Run
 from inference.client import InferenceClient
@@ -46,6 +51,8 @@ class ChatProcess:
         self.runs: dict[UUID, Run] = {}
         self._teller = Teller(self.owner, self.runs)
         self.followers = 0
+        self.questions: Batch[Question, Accepted] = Batch(self.accept, apart=lambda question: question.owner_id)
+        self.log_ins: Batch[str, LogInRow | None] = Batch(load_log_ins)
         self.draining = asyncio.Event()
         self._retry_for_s = retry_for_s
         self._loop = asyncio.get_running_loop()
@@ -83,6 +90,15 @@ class ChatProcess:
         except (DatabaseError, OSError):
             logger.exception("the leases could not be given back; they expire in %s s", leases.LEASE_S)
         await self.client.close()
+
+    def accept(self, questions: Sequence[Question]) -> list[Accepted | Exception]:
+        """Accept questions of different owners, and begin to answer them. Synchronous; see `accepting.accept`."""
+        outcomes = accept(questions, lease_owner=self.owner, limit=limit())
+        for question, outcome in zip(questions, outcomes, strict=True):
+            if not isinstance(outcome, Exception) and outcome[1]:
+                given = first_run(outcome[0]) if question.session_id is None else None
+                transaction.on_commit(partial(self.begin, outcome[0].pk, given))
+        return outcomes
 
     def begin(self, interaction_id: UUID, given: RunInput | None = None) -> None:
         """Start answering an interaction whose lease this process holds. May be called from any thread."""

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
+from asgiref.sync import sync_to_async
+from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -13,7 +15,9 @@ from django_htmx.http import reswap, retarget
 from django_htmx.middleware import HtmxDetails
 
 from accounts.models import User
+from accounts.sessions import SessionStore, account_of, user_of
 from chat.admission import TooManyRunning
+from chat.process import current
 
 P = ParamSpec("P")
 
@@ -31,6 +35,21 @@ class SeeOther(HttpResponseRedirect):
     status_code = 303
 
 
+async def look_who_asks(request: HttpRequest) -> User | AnonymousUser:
+    """The user, from the event loop: log-ins that come at the same time are looked up together. From here on
+    `request.user` and the session need no database."""
+    session = request.session
+    process = current()
+    if process is not None and session.session_key is not None and isinstance(session, SessionStore):
+        session.take(await process.log_ins(session.session_key))
+        if account := account_of(session):
+            request.user = account
+            return account
+    user: User | AnonymousUser = await sync_to_async(user_of)(request)
+    request.user = user
+    return user
+
+
 def login_needed(
     view: Callable[Concatenate[HtmxRequest, P], HttpResponse],
 ) -> Callable[Concatenate[HtmxRequest, P], HttpResponse]:
@@ -40,16 +59,20 @@ def login_needed(
     def checked(request: HtmxRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         if request.user.is_authenticated:
             return view(request, *args, **kwargs)
-        if request.htmx:
-            return notice(
-                request,
-                401,
-                "You are logged out",
-                "Log in again in another tab, then send this again: what you wrote is still here.",
-            )
-        return redirect_to_login(request.get_full_path())
+        return log_in_first(request)
 
     return checked
+
+
+def log_in_first(request: HtmxRequest) -> HttpResponse:
+    if request.htmx:
+        return notice(
+            request,
+            401,
+            "You are logged out",
+            "Log in again in another tab, then send this again: what you wrote is still here.",
+        )
+    return redirect_to_login(request.get_full_path())
 
 
 def limits_told(

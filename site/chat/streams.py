@@ -11,13 +11,14 @@ from django.middleware.csrf import get_token
 from django.template.loader import render_to_string
 from django.views.decorators.http import require_GET
 
-from chat import presentation
+from chat import presentation, tickets
 from chat.access import check_interaction
 from chat.database import in_thread
 from chat.follow import Update, follow
 from chat.markdown import AnswerStream
 from chat.models import Interaction
 from chat.process import ChatProcess, current
+from chat.requests import look_who_asks
 from chat.sse import EventStream, comment, event, last_event_id, retry
 
 
@@ -28,20 +29,15 @@ async def stream(request: HttpRequest, interaction_id: UUID) -> HttpResponseBase
     process = current()
     if process is None or process.draining.is_set():
         return HttpResponse("Come back in a moment.", status=503, content_type="text/plain")
-    if not await in_thread(_is_logged_in_owner, request, interaction_id):
-        return HttpResponse("Log in first.", status=401, content_type="text/plain")
+    if not tickets.is_good(request.GET.get("ticket", ""), interaction_id, request.session.session_key):
+        user = await look_who_asks(request)
+        if not user.is_authenticated:
+            return HttpResponse("Log in first.", status=401, content_type="text/plain")
+        await in_thread(check_interaction, user, interaction_id)
     start = last_event_id(request)
     if start is None:
         start = _offset(request.GET.get("from", ""))
     return EventStream(_events(process, get_token(request), interaction_id, start))
-
-
-def _is_logged_in_owner(request: HttpRequest, interaction_id: UUID) -> bool:
-    """False for a visitor. Raises Http404 for somebody else's interaction."""
-    if not request.user.is_authenticated:
-        return False
-    check_interaction(request.user, interaction_id)
-    return True
 
 
 def _offset(value: str) -> int:

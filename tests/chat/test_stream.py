@@ -8,10 +8,13 @@ from uuid import uuid4
 
 import aiohttp
 import pytest
+from django.conf import settings
 from django.db import connection
 from django.test import Client
+from yarl import URL
 
 from accounts.models import User
+from chat import tickets
 from chat.database import in_thread
 from chat.markdown import render
 from chat.models import Interaction, Status
@@ -177,6 +180,26 @@ async def test_a_stream_is_opened_with_two_statements(site: SiteServer, owner: U
     mine = [sql for sql in sent if "SKIP LOCKED" not in sql]  # how the process looks for answers that nobody makes
     assert [re.findall(r"FROM (\w+)", sql)[:1] for sql in mine[:2]] == OPENING
     assert len(mine) <= 5, "the log and the saved answer after that"
+
+
+async def test_who_has_just_asked_opens_the_stream_without_being_looked_up(site: SiteServer, owner: User):
+    made = await in_thread(make_interaction, owner, status=Status.COMPLETE, final_response_text=TEXT)
+    async with site.browser(owner) as client:
+        key = client.cookie_jar.filter_cookies(URL(site.url))[settings.SESSION_COOKIE_NAME].value
+        with statements() as sent:
+            await read(client, made, more=f"?from=0&ticket={tickets.make(made.pk, key)}")
+    assert not [sql for sql in sent if "accounts_login" in sql]
+
+
+async def test_a_ticket_is_no_use_to_anybody_else(site: SiteServer, owner: User, stranger: User):
+    made = await in_thread(make_interaction, owner, status=Status.COMPLETE, final_response_text=TEXT)
+    async with site.browser(owner) as client:
+        key = client.cookie_jar.filter_cookies(URL(site.url))[settings.SESSION_COOKIE_NAME].value
+    with_ticket = path(made, f"?ticket={tickets.make(made.pk, key)}")
+    async with site.browser(stranger) as client, client.get(with_ticket) as response:
+        assert response.status == 404
+    async with site.browser() as client, client.get(with_ticket) as response:
+        assert response.status == 401
 
 
 async def test_a_reader_who_leaves_does_not_end_the_answer(site: SiteServer, owner: User, stub: StubTgi):
