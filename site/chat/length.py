@@ -75,5 +75,5 @@ def _check(process: ChatProcess, conversation: Conversation, info: ModelInfo, ma
 def room() -> int | None:
     """Tokens that a question may have with the default parameters; None where the model's limits are not known."""
     process = current()
-    info = process.client.known_info if process else None
+    info = process.known_model() if process else None
     return budget(info, DEFAULTS["max_tokens"]) if info else None

@@ -13,6 +13,7 @@ from accounts.models import User
 from chat import history
 from chat.access import sessions_of
 from chat.forms import QueryForm
+from chat.length import room
 from chat.markdown import AnswerStream, render
 from chat.models import ChatSession, Interaction, ResponseChunk, uuid7
 
@@ -104,7 +105,7 @@ def page_context(
 
 
 def composer_context(form: QueryForm | None = None) -> dict[str, Any]:
-    return {"form": form or QueryForm(initial={"idempotency_key": str(uuid7())})}
+    return {"form": form or QueryForm(initial={"idempotency_key": str(uuid7())}), "room": room()}
 
 
 def sidebar_context(user: User) -> dict[str, Any]:

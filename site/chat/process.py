@@ -30,6 +30,7 @@ from chat.relay import Listener, Teller
 from chat.runs import Run
 from inference.client import InferenceClient
 from inference.errors import InferenceError
+from inference.protocol import ModelInfo
 
 logger = logging.getLogger(__name__)
 
@@ -107,6 +108,13 @@ class ChatProcess:
     def stop_run(self, interaction_id: UUID) -> None:
         """Stop an answer at once if it runs here. May be called from any thread."""
         self._loop.call_soon_threadsafe(self._stop_run, interaction_id)
+
+    def known_model(self) -> ModelInfo | None:
+        """What is known of the model without a wait. What is not known yet is being asked for when this returns. May be
+        called from any thread."""
+        if self.client.known_info is None:
+            self._loop.call_soon_threadsafe(self.client.learn)
+        return self.client.known_info
 
     def ask_model(self, call: Callable[[InferenceClient], Coroutine[Any, Any, T]], *, timeout_s: float) -> T | None:
         """What a short call to the inference server gives; None where that is not known in time. For other threads than

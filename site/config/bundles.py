@@ -29,7 +29,9 @@ STYLES = (
     "sidebar",
     "thread",
     "turns",
+    "welcome",
     "composer",
+    "help",
     "lists",
     "answer",
     "live",
@@ -43,7 +45,9 @@ SHARED_SCRIPT = "page"  # what it declares is there for the others, too
 SCRIPTS = (
     "live",
     "thread",
+    "drafts",  # before composer, which looks at what was restored
     "composer",
+    "shortcuts",
     "trouble",
     "copy",  # before focus: a copy button is the first of an answer's
     "focus",  # before streams: it looks where the focus was before the end replaces it

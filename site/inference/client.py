@@ -78,6 +78,10 @@ class InferenceClient:
         known = self._info
         return known[1] if known else None
 
+    def learn(self) -> None:
+        """Ask for what `known_info` gives, for whoever looks later."""
+        self._ask_anew()
+
     def _ask_anew(self) -> asyncio.Task[ModelInfo]:
         """The one request for it that is under way."""
         if self._asking is None or self._asking.done():

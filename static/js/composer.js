@@ -1,29 +1,45 @@
-// The composer: which keys send, and what was typed meanwhile.
+// The composer: which keys send, how it grows, and how much of the model's room a message takes.
 
+const CHARACTERS_PER_TOKEN = 3; // as the server guesses
 const touchOnly = matchMedia("(hover: none) and (pointer: coarse)");
 
+// Enter sends and Shift+Enter breaks the line; for those who chose so, and on a phone, Enter breaks it. Ctrl+Enter sends.
 onPage("keydown", (event) => {
-  if (event.target.id !== "query" || event.key !== "Enter" || event.shiftKey || touchOnly.matches) return;
+  const { target, key, shiftKey, ctrlKey, metaKey } = event;
+  if (target.id !== "query" || key !== "Enter" || shiftKey) return;
   if (event.isComposing || event.keyCode === 229) return; // an input method takes this Enter (229: Safari's way)
+  const enterSends = target.form.dataset.enterSends !== "false" && !touchOnly.matches;
+  if (!enterSends && !ctrlKey && !metaKey) return;
   event.preventDefault();
-  if (event.target.value.trim()) event.target.form.requestSubmit();
+  if (target.value.trim()) target.form.requestSubmit();
 });
 
-if (!CSS.supports("field-sizing", "content")) {
-  const grow = (field) => {
-    field.style.height = "auto";
-    field.style.height = `${field.scrollHeight}px`;
-  };
-  onPage("input", ({ target }) => target.id === "query" && grow(target));
+const growsByItself = CSS.supports("field-sizing", "content");
+function grow(field) {
+  field.style.height = "auto";
+  field.style.height = `${field.scrollHeight}px`;
 }
 
-// The composer comes back empty with the answer to a message. What was typed while that was on its way stays.
-let sent = "";
-onPage("htmx:beforeRequest", ({ target }) => {
-  if (target.id === "composer") sent = $("query").value;
-});
-onPage("htmx:oobBeforeSwap", ({ detail }) => {
-  if (detail.target.id !== "composer") return;
-  const typed = $("query").value;
-  if (typed !== sent) detail.fragment.querySelector("#query").value = typed;
+// From half of the room on; the server counts, this is a guess.
+function count(field) {
+  const place = $("room");
+  if (!place) return;
+  const room = Number(field.form.dataset.room);
+  const used = Math.ceil(field.value.length / CHARACTERS_PER_TOKEN);
+  place.hidden = used < room / 2;
+  place.classList.toggle("over", used > room);
+  place.querySelector(".used").textContent = used.toLocaleString(document.documentElement.lang);
+}
+
+function fit(field) {
+  if (!growsByItself) grow(field);
+  count(field);
+}
+
+onPage("input", ({ target }) => target.id === "query" && fit(target));
+htmx.onLoad((added) => {
+  const field = added.querySelector("#query");
+  if (!field?.value) return;
+  field.setSelectionRange(field.value.length, field.value.length);
+  fit(field);
 });

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.async_api import Locator, Route, expect
+from playwright.async_api import Locator, Page, Route, expect
 
 from tests.browser.conftest import Stubbed, Visit
+from tests.browser.visitor import Visitor
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -119,3 +120,154 @@ TOP = """async (one) => {
 async def top(element: Locator) -> float:
     """How far down the window it is painted, in pixels."""
     return float(await element.evaluate(TOP))
+
+
+async def test_where_enter_does_not_send_it_breaks_the_line_and_control_enter_sends(stubbed: Stubbed, visit: Visit):
+    visitor = await visit(stubbed.stack)
+    await visitor.sign_up()
+    await enter_breaks(visitor)
+    field = visitor.page.get_by_label("Message")
+    await field.fill("one")
+    await visitor.page.keyboard.press("Enter")
+    await visitor.page.keyboard.type("two")
+    await expect(field).to_have_value("one\ntwo")
+    await visitor.page.keyboard.press("Control+Enter")
+    await expect(visitor.page.locator(".question-text")).to_have_text("one\ntwo")
+
+
+async def enter_breaks(visitor: Visitor) -> None:
+    """The setting that the composer comes with."""
+    await visitor.page.locator("#composer").evaluate("(form) => (form.dataset.enterSends = 'false')")
+
+
+async def test_a_draft_survives_a_reload_and_belongs_to_its_chat(stubbed: Stubbed, visit: Visit):
+    visitor = await visit(stubbed.stack)
+    await visitor.sign_up()
+    page, field = visitor.page, visitor.page.get_by_label("Message")
+    await visitor.ask("Hello?")
+    await visitor.until_finished()
+    await field.press_sequentially("half a thought")
+    await page.reload()
+    await expect(field).to_have_value("half a thought")
+
+    chat = page.url
+    await page.goto(f"{visitor.url}/chat/")
+    await expect(field).to_have_value("")
+    await page.goto(chat)
+    await field.press("Enter")
+    await expect(page.locator(".turn")).to_have_count(2)
+    await page.reload()
+    await expect(field).to_have_value("")
+
+
+async def test_a_message_that_was_sent_into_nowhere_is_sent_again_after_a_reload_and_asked_once(
+    stubbed: Stubbed, visit: Visit
+):
+    visitor = await visit(stubbed.stack)
+    visitor.expect_complaint("ERR_FAILED", "htmx:sendError", "htmx:afterRequest")
+    await visitor.sign_up()
+    page, field = visitor.page, visitor.page.get_by_label("Message")
+
+    async def lose_the_answer(route: Route) -> None:
+        await route.fetch(max_redirects=0)
+        await route.abort()
+
+    await page.route("**/chat/", lose_the_answer)
+    await field.fill("Did you get this?")
+    await field.press("Enter")
+    await expect(page.locator("#notice")).to_contain_text("Parley cannot be reached")
+    await page.unroute("**/chat/")
+    await page.reload()
+    await expect(field).to_have_value("Did you get this?")
+    await field.press("Enter")
+    await expect(page.locator(".turn")).to_have_count(1)
+    await expect(page.locator(".session-item")).to_have_count(1)
+
+
+async def test_after_a_failure_another_text_is_another_message(stubbed: Stubbed, visit: Visit):
+    visitor = await visit(stubbed.stack)
+    visitor.expect_complaint("ERR_FAILED", "htmx:sendError", "htmx:afterRequest")
+    await visitor.sign_up()
+    await visitor.ask("Hello?")
+    page, field = visitor.page, visitor.page.get_by_label("Message")
+
+    async def lose_the_answer(route: Route) -> None:
+        await route.fetch()
+        await route.abort()
+
+    await page.route(page.url, lose_the_answer)
+    await field.fill("One thing.")
+    await field.press("Enter")
+    await expect(page.locator("#notice")).to_contain_text("Parley cannot be reached")
+    await page.unroute(page.url)
+    await field.fill("Another thing.")
+    await field.press("Enter")
+    await expect(page.locator(".question-text").last).to_have_text("Another thing.")
+    await page.reload()
+    await expect(page.locator(".question-text")).to_have_text(["Hello?", "One thing.", "Another thing."])
+
+
+async def test_nobody_else_sees_a_draft(stubbed: Stubbed, visit: Visit):
+    visitor = await visit(stubbed.stack)
+    await visitor.sign_up()
+    page, field = visitor.page, visitor.page.get_by_label("Message")
+    await field.fill("a secret")
+    await page.reload()
+    await expect(field).to_have_value("a secret")
+    assert await drafts(page) == 1
+    await page.get_by_role("button", name="Log out").click()
+    await expect(page).to_have_url(re.compile("/login/"))
+    assert await drafts(page) == 0
+
+    await visitor.sign_up()
+    await field.fill("another secret")
+    await page.reload()
+    await visitor.context.clear_cookies()
+    await visitor.sign_up()
+    await expect(field).to_have_value("")
+    assert await drafts(page) == 0
+
+
+async def drafts(page: Page) -> int:
+    """How many the browser keeps."""
+    return int(await page.evaluate("Object.keys(localStorage).filter((name) => name.startsWith('draft ')).length"))
+
+
+async def test_from_half_of_the_models_room_on_the_composer_counts(stubbed: Stubbed, visit: Visit):
+    visitor = await visit(stubbed.stack)
+    visitor.expect_complaint("422")
+    await visitor.sign_up()
+    await visitor.ask("Hello?")  # by now the model's limits are known
+    page, field, shown = visitor.page, visitor.page.get_by_label("Message"), visitor.page.locator("#room")
+    await field.fill("word " * 100)
+    await expect(shown).to_be_hidden()
+    await field.fill("word " * 1000)
+    await expect(shown).to_have_text("About 1,667 of 3,072 tokens")
+
+    too_long = "word " * 4000
+    await field.fill(too_long)
+    await expect(shown).to_have_class("room over")
+    await field.press("Enter")
+    await expect(page.locator("#query-error")).to_contain_text("it has 4,004 tokens, and 3,072 fit")
+    await expect(field).to_have_value(too_long)
+    await expect(field).to_be_focused()
+    await expect(shown).to_be_visible()
+    await expect(page.locator(".turn")).to_have_count(1)
+
+
+async def test_an_example_is_asked_with_one_press_and_a_draft_stays(stubbed: Stubbed, visit: Visit):
+    visitor = await visit(stubbed.stack)
+    await visitor.sign_up()
+    page, field = visitor.page, visitor.page.get_by_label("Message")
+    await field.fill("my own")
+    example = page.locator(".example").first
+    text = await example.inner_text()
+    await example.dblclick()
+    await expect(page.locator(".question-text")).to_have_text([text])
+    await expect(page.locator(".welcome")).to_be_hidden()
+    await expect(field).to_have_value("my own")
+    await expect(field).to_be_focused()
+    await visitor.until_finished()
+    await page.reload()
+    await expect(page.locator(".question-text")).to_have_text([text])
+    await expect(field).to_have_value("my own")

@@ -14,6 +14,7 @@ from chat.process import ChatProcess
 from tests.support.answers import ask, finished
 from tests.support.browsers import Browser
 from tests.support.stub_tgi import StubTgi
+from tests.support.waiting import until
 
 # The stub counts words; a message's template takes 4. A quarter of so small a window is kept for the answer.
 WINDOW, ROOM = 2000, 1500
@@ -98,6 +99,16 @@ async def test_where_the_model_does_not_count_in_time_the_estimate_decides(
     assert time.monotonic() - begun < 3
     assert refused.status_code == 422
     assert "it has 5,0" in refused.text  # a token for three characters
+
+
+async def test_the_page_knows_the_room_as_soon_as_the_model_has_told_it(process: ChatProcess, page: Browser):
+    """The first page does not wait for that."""
+
+    async def has_room() -> bool:
+        return 'data-room="3072"' in (await in_thread(page.get, "/chat/")).text
+
+    assert not await has_room()
+    await until(has_room)
 
 
 async def test_a_strangers_chat_stays_unknown(small: ChatProcess, owner: User, stranger: User):

@@ -98,7 +98,7 @@ def _asked(request: HtmxRequest, interaction: Interaction) -> HttpResponse:
 def _refused(request: HtmxRequest, session_id: UUID | None, form: QueryForm, status: int = 422) -> HttpResponse:
     found = get_session(request.user, session_id) if session_id else None
     if request.htmx:
-        context = {"session": found, "form": form}
+        context = {"session": found, **presentation.composer_context(form)}
         response = render(request, "_fragments/composer.html", context, status=status)
         return reswap(retarget(response, "#composer"), "outerHTML")
     context = presentation.page_context(request.user, found, form=form)
