@@ -23,6 +23,7 @@ from django.http import HttpRequest, HttpResponseBase
 from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.common import CommonMiddleware
 from django.middleware.csrf import CsrfViewMiddleware
+from django.middleware.gzip import GZipMiddleware
 from django.middleware.locale import LocaleMiddleware
 from django.middleware.security import SecurityMiddleware
 from django.utils.cache import patch_vary_headers
@@ -57,6 +58,20 @@ class Inline(MiddlewareMixin):
 
 class InlineSecurity(Inline, SecurityMiddleware):
     pass
+
+
+class InlineCompression(Inline, GZipMiddleware):
+    """Whole pages only: fragments are small, and a stream is sent as it comes.
+
+    A page has the reader's words beside form tokens. Its length does not give them away: Django masks each token anew
+    in every response, and the middleware adds padding of random length.
+    """
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        is_page = response.get("Content-Type", "").startswith("text/html") and not response.streaming
+        if not is_page or request.headers.get("HX-Request"):
+            return response
+        return super().process_response(request, response)
 
 
 class InlineContentSecurityPolicy(Inline, csp.middleware.CSPMiddleware):
