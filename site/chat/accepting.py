@@ -28,8 +28,8 @@ ACCEPT = f"""
 WITH asked AS (
     SELECT * FROM unnest(
         %(ids)s::uuid[], %(new_sessions)s::uuid[], %(owners)s::bigint[], %(sessions)s::uuid[], %(queries)s::text[],
-        %(titles)s::text[], %(parameters)s::jsonb[], %(keys)s::text[]
-    ) AS asked (id, new_session, owner_id, session_id, query, title, parameters, key)
+        %(titles)s::text[], %(parameters)s::jsonb[], %(keys)s::text[], %(after)s::uuid[]
+    ) AS asked (id, new_session, owner_id, session_id, query, title, parameters, key, after)
 ), asker AS (
     SELECT id, system_prompt, parameters FROM accounts_user WHERE id = ANY(%(owners)s::bigint[]) AND is_active
 ), twin AS (
@@ -39,10 +39,18 @@ WITH asked AS (
     JOIN chat_interaction i ON i.session_id = s.id AND i.idempotency_key = asked.key
 ), running AS (
     {RUNNING}
+), followed AS (  -- what each question follows: the one that it names, or the newest of its session
+    SELECT asked.id AS asked_id, i.id FROM asked CROSS JOIN LATERAL (
+        SELECT i.id FROM chat_interaction i
+        WHERE i.session_id = asked.session_id AND (asked.after IS NULL OR i.id = asked.after)
+        ORDER BY i.created DESC, i.id DESC LIMIT 1
+    ) AS i
 ), admitted AS (
     SELECT asked.*, asker.system_prompt, asker.parameters AS session_parameters
     FROM asked JOIN asker ON asker.id = asked.owner_id LEFT JOIN running ON running.owner_id = asked.owner_id
     WHERE coalesce(answers, 0) < %(limit)s AND NOT EXISTS (SELECT FROM twin WHERE asked_id = asked.id)
+        AND (asked.after IS NULL OR asked.session_id IS NULL
+            OR EXISTS (SELECT FROM followed WHERE asked_id = asked.id))
 ), gone_on AS (
     UPDATE chat_chatsession s
     SET updated = clock_timestamp(), title = CASE s.title WHEN '' THEN admitted.title ELSE s.title END
@@ -62,8 +70,7 @@ WITH asked AS (
         finish_reason, model_id, dropped_turns, idempotency_key, lease_owner, lease_expires_at, attempts,
         stop_requested, created)
     SELECT admitted.id, session.id,
-        (SELECT i.id FROM chat_interaction i WHERE i.session_id = admitted.session_id
-         ORDER BY i.created DESC, i.id DESC LIMIT 1),
+        (SELECT followed.id FROM followed WHERE asked_id = admitted.id),
         query, admitted.parameters, 'queued', '', '', '', '', '', 0, key, %(lease_owner)s,
         CASE %(lease_owner)s WHEN '' THEN NULL ELSE clock_timestamp() + make_interval(secs => %(lease_s)s) END,
         %(attempts)s, false, clock_timestamp()
@@ -72,6 +79,7 @@ WITH asked AS (
     RETURNING id, parent_id, created
 )
 SELECT asked.id, asker.id, twin.id, coalesce(answers, 0), accepted.parent_id, accepted.created,
+    EXISTS (SELECT FROM followed JOIN chat_interaction i ON i.parent_id = followed.id WHERE asked_id = asked.id),
     {", ".join(f"session.{name}" for name in SESSION.split(", "))}
 FROM asked LEFT JOIN asker ON asker.id = asked.owner_id LEFT JOIN twin ON twin.asked_id = asked.id
     LEFT JOIN running ON running.owner_id = asked.owner_id
@@ -85,6 +93,10 @@ class NoSuchAsker(PermissionDenied):
     """The account was deleted or deactivated since its owner logged in."""
 
 
+class NothingToFollow(Http404):
+    """The question that this one was to follow is not in the session, or no more."""
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """What somebody asks.
@@ -93,6 +105,7 @@ class Question:
         session_id: the session it goes on with; None begins one, under `title`.
         parameters: checked already.
         idempotency_key: "" for none.
+        after: the interaction of the session that it follows; None for the newest.
     """
 
     owner_id: int
@@ -101,6 +114,7 @@ class Question:
     title: str
     parameters: dict[str, Any]
     idempotency_key: str
+    after: UUID | None = None
 
 
 # A question and whether it is new: one with a key seen before is the interaction that was made then.
@@ -113,7 +127,8 @@ def accept(questions: Sequence[Question], *, lease_owner: str, limit: int) -> li
 
     Returns:
         For each question, in order, its interaction with its session and whether it is new; or why it was refused:
-        NoSuchAsker, TooManyRunning, or Http404 where the session does not exist or is somebody else's.
+        NoSuchAsker, TooManyRunning, NothingToFollow where `after` is not in the session, or Http404 where that does
+        not exist or is somebody else's.
     """
     ids = [uuid7() for _ in questions]
     found = _execute(questions, ids, lease_owner, limit)
@@ -121,7 +136,7 @@ def accept(questions: Sequence[Question], *, lease_owner: str, limit: int) -> li
 
 
 def _outcome(question: Question, row: tuple[Any, ...], lease_owner: str, limit: int) -> Accepted | Exception:
-    id_, asker, twin, running, parent_id, created, *session = row
+    id_, asker, twin, running, parent_id, created, has_siblings, *session = row
     if asker is None:
         return NoSuchAsker()
     if twin is not None:
@@ -129,7 +144,7 @@ def _outcome(question: Question, row: tuple[Any, ...], lease_owner: str, limit: 
     if running >= limit:
         return TooManyRunning(limit)
     if created is None:
-        return Http404()
+        return NothingToFollow() if question.after else Http404()
     interaction = Interaction(
         id=id_,
         session=_session(question.owner_id, session),
@@ -142,6 +157,7 @@ def _outcome(question: Question, row: tuple[Any, ...], lease_owner: str, limit: 
         created=created,
     )
     interaction._state.adding = False
+    interaction.has_siblings = has_siblings
     return interaction, True
 
 
@@ -160,6 +176,7 @@ def _execute(
                 "titles": [question.title for question in questions],
                 "parameters": [json.dumps(question.parameters) for question in questions],
                 "keys": [question.idempotency_key or None for question in questions],
+                "after": [question.after for question in questions],
                 "lease_owner": lease_owner,
                 "lease_s": LEASE_S,
                 "attempts": 1 if lease_owner else 0,

@@ -15,7 +15,16 @@ from chat.accepting import Question, accept
 from chat.access import lock_session
 from chat.admission import admit, limit, lock_owner
 from chat.leases import LEASE_S
-from chat.models import TITLE_MAX_LENGTH, UNFINISHED, ChatSession, DatabaseClock, Interaction, ResponseChunk, Status
+from chat.models import (
+    TITLE_MAX_LENGTH,
+    UNFINISHED,
+    ChatSession,
+    DatabaseClock,
+    Interaction,
+    Rating,
+    ResponseChunk,
+    Status,
+)
 from chat.parameters import DEFAULTS, checked
 from chat.process import current
 
@@ -27,6 +36,7 @@ def ask(
     owner_id: int,
     query: str,
     session_id: UUID | None = None,
+    after: UUID | None = None,
     parameters: dict[str, Any] | None = None,
     idempotency_key: str | None = None,
 ) -> Interaction:
@@ -34,17 +44,40 @@ def ask(
 
     Args:
         session_id: None starts a new session.
+        after: the interaction of the session that it follows; None for the newest.
         parameters: for this answer alone, over the session's.
         idempotency_key: the same key by the same owner in the same session (or for a new session) again gives
             the interaction that the first call made.
 
     Raises:
         Http404: the session does not exist, or is somebody else's.
+        NothingToFollow: `after` is not in the session; also an Http404.
         NoSuchAsker: the account was deleted or deactivated.
         ParameterError: a parameter cannot be used.
         TooManyRunning: the owner has as many unfinished answers as one may have.
     """
-    return _ask(Question(owner_id, session_id, query, title_from(query), checked(parameters), idempotency_key or ""))
+    question = _question(
+        owner_id=owner_id,
+        query=query,
+        session_id=session_id,
+        after=after,
+        parameters=parameters,
+        idempotency_key=idempotency_key,
+    )
+    return _ask(question)
+
+
+def _question(
+    *,
+    owner_id: int,
+    query: str,
+    session_id: UUID | None,
+    after: UUID | None,
+    parameters: dict[str, Any] | None,
+    idempotency_key: str | None,
+) -> Question:
+    title = title_from(query)
+    return Question(owner_id, session_id, query, title, checked(parameters), idempotency_key or "", after)
 
 
 def _ask(question: Question) -> Interaction:
@@ -60,11 +93,19 @@ async def ask_from_loop(
     owner_id: int,
     query: str,
     session_id: UUID | None = None,
+    after: UUID | None = None,
     parameters: dict[str, Any] | None = None,
     idempotency_key: str | None = None,
 ) -> Interaction:
     """`ask` for the event loop: questions that come at the same time are accepted together."""
-    question = Question(owner_id, session_id, query, title_from(query), checked(parameters), idempotency_key or "")
+    question = _question(
+        owner_id=owner_id,
+        query=query,
+        session_id=session_id,
+        after=after,
+        parameters=parameters,
+        idempotency_key=idempotency_key,
+    )
     process = current()
     if process is None:
         return await sync_to_async(_ask)(question)
@@ -78,25 +119,47 @@ def _touch(session: ChatSession, query: str) -> None:
     session.save(update_fields=["updated", "title"])
 
 
-@transaction.atomic
 def regenerate(*, interaction: Interaction) -> Interaction:
-    """Ask the same again: a sibling of the interaction, which stays as it is.
+    """Ask the same again: a sibling of the interaction, which stays as it is with all that follows it.
 
     Raises:
         TooManyRunning: the owner has as many unfinished answers as one may have.
     """
-    lock_owner(interaction.session.owner_id)
-    admit(interaction.session.owner_id)
+    return _add_sibling(interaction, query=None, idempotency_key=None)
+
+
+def edit(*, interaction: Interaction, query: str, idempotency_key: str | None = None) -> Interaction:
+    """Ask something else in the interaction's place: a sibling of it, which stays as it is with all that follows it.
+    The same question is asked again.
+
+    Args:
+        idempotency_key: the same key in the same session again gives the interaction that the first call made.
+
+    Raises:
+        TooManyRunning: the owner has as many unfinished answers as one may have.
+    """
+    return _add_sibling(interaction, query=query, idempotency_key=idempotency_key or None)
+
+
+@transaction.atomic
+def _add_sibling(interaction: Interaction, *, query: str | None, idempotency_key: str | None) -> Interaction:
+    owner_id = interaction.session.owner_id
+    lock_owner(owner_id)
     session = lock_session(interaction.session_id)
+    if idempotency_key and (twin := session.interactions.filter(idempotency_key=idempotency_key).first()):
+        return twin
+    admit(owner_id)
     # Read again: it, or the one it follows, may have been deleted meanwhile.
     interaction = get_object_or_404(Interaction, pk=interaction.pk)
-    _touch(session, interaction.query_text)
+    query = interaction.query_text if query is None else query
+    _touch(session, query)
     return _accept(
         Interaction(
             session=session,
             parent_id=interaction.parent_id,
-            query_text=interaction.query_text,
+            query_text=query,
             parameters=interaction.parameters,
+            idempotency_key=idempotency_key,
         )
     )
 
@@ -152,6 +215,24 @@ def request_stop(*, interaction: Interaction) -> None:
     Interaction.objects.filter(pk=interaction.pk, status__in=UNFINISHED).update(stop_requested=True)
     if process := current():
         process.stop_run(interaction.pk)
+
+
+class NotFinished(Exception):
+    """The answer is still being written: there is nothing to judge yet."""
+
+
+def rate(*, interaction: Interaction, rating: Rating | None, comment: str | None = None) -> None:
+    """Say what an answer is worth; None takes that back. What was said about it before stays unless `comment` is given.
+
+    Raises:
+        NotFinished
+    """
+    changes: dict[str, Any] = {"rating": rating} if comment is None else {"rating": rating, "rating_comment": comment}
+    # One statement, and no column that the writer of an answer sets.
+    if not Interaction.objects.filter(pk=interaction.pk).exclude(status__in=UNFINISHED).update(**changes):
+        raise NotFinished
+    for name, value in changes.items():
+        setattr(interaction, name, value)
 
 
 def rename(*, session: ChatSession, title: str) -> None:

@@ -6,11 +6,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from chat.context import QueryTooLong
-from chat.models import QUERY_MAX_LENGTH, TITLE_MAX_LENGTH
+from chat.models import COMMENT_MAX_LENGTH, QUERY_MAX_LENGTH, TITLE_MAX_LENGTH, Rating
 
 
 class QueryForm(forms.Form):
-    """The composer. `idempotency_key` is made with the page: sending the same form twice asks once."""
+    """The composer. `idempotency_key` is made with the page: sending the same form twice asks once. `after`: the
+    interaction that the question follows, the last one on the page."""
 
     query = forms.CharField(
         max_length=QUERY_MAX_LENGTH,
@@ -27,6 +28,7 @@ class QueryForm(forms.Form):
         },
     )
     idempotency_key = forms.CharField(max_length=64, required=False, widget=forms.HiddenInput)
+    after = forms.UUIDField(required=False, widget=forms.HiddenInput)
 
 
 class TitleForm(forms.Form):
@@ -40,6 +42,28 @@ class TitleForm(forms.Form):
             "null_characters_not_allowed": gettext_lazy("This name contains a NUL character. Remove it."),
         },
     )
+
+
+class RatingForm(forms.Form):
+    """What a reader thinks of an answer. Without `comment`, what was said before is kept."""
+
+    RATINGS = {"up": Rating.UP, "down": Rating.DOWN, "none": None}
+
+    rating = forms.ChoiceField(choices=[(name, name) for name in RATINGS])
+    comment = forms.CharField(
+        max_length=COMMENT_MAX_LENGTH,
+        required=False,
+        widget=forms.Textarea,
+        error_messages={
+            "max_length": gettext_lazy(
+                "This comment is too long: %(show_value)s characters, of which %(limit_value)s fit."
+            ),
+            "null_characters_not_allowed": gettext_lazy("This comment contains a NUL character. Remove it."),
+        },
+    )
+
+    def clean_rating(self) -> Rating | None:
+        return self.RATINGS[self.cleaned_data["rating"]]
 
 
 def too_long(error: QueryTooLong) -> str:

@@ -58,9 +58,9 @@ async def live(request: HtmxRequest, session_id: UUID) -> HttpResponseBase:
 def _page(request: HtmxRequest, session_id: UUID, marks: Marks) -> HttpResponse:
     """The whole page, with marks where a running answer's text and end belong."""
     found = get_session(request.user, session_id)
-    context = presentation.page_context(request.user, found)
+    context = presentation.page_context(request.user, found, part=presentation.part_of(request.GET))
     if not context["is_running"]:
-        return SeeOther(found.get_absolute_url())
+        return SeeOther(request.get_full_path().replace("/live/", "/", 1))
     return render(request, "chat/live.html", {**context, "marks": marks})
 
 

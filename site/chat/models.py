@@ -13,6 +13,7 @@ from django.urls import reverse
 
 TITLE_MAX_LENGTH = 200
 QUERY_MAX_LENGTH = 200_000
+COMMENT_MAX_LENGTH = 2_000
 PRESET_NAME_MAX_LENGTH = 100
 
 
@@ -141,8 +142,19 @@ class Interaction(models.Model):
             models.CheckConstraint(condition=models.Q(status__in=Status.values), name="interaction_status_known"),
         ]
 
+    # Whether it has siblings. No column: known of a question that was accepted just now.
+    has_siblings = False
+
     def __str__(self) -> str:
         return f"{self.query_text[:60]} ({self.status})"
+
+    def get_absolute_url(self) -> str:
+        """The page that shows it, on the path through it."""
+        return f"{reverse('session', args=[self.session_id])}?at={self.pk}#turn-{self.pk}"
+
+    def get_live_url(self) -> str:
+        """The same while it is being answered: see `ChatSession.get_live_url`."""
+        return f"{reverse('live_session', args=[self.session_id])}?at={self.pk}#turn-{self.pk}"
 
     @property
     def is_finished(self) -> bool:

@@ -11,6 +11,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
+from django.utils.translation import gettext as _
 from django_htmx.http import reswap, retarget
 from django_htmx.middleware import HtmxDetails
 
@@ -85,15 +86,19 @@ def limits_told(
         try:
             return view(request, *args, **kwargs)
         except TooManyRunning as error:
-            if request.htmx:
-                response = notice(request, 429, "Not yet", str(error))
-            else:
-                page = {"status": 429, "title": "Not yet", "advice": str(error)}
-                response = render(request, "error.html", {"error": page}, status=429)
+            response = told(request, 429, _("Not yet"), str(error))
             response["Retry-After"] = str(error.retry_after_s)
             return response
 
     return checked
+
+
+def told(request: HtmxRequest, status: int, title: str, advice: str) -> HttpResponse:
+    """An error, in place or on a page of its own."""
+    if request.htmx:
+        return notice(request, status, title, advice)
+    page = {"status": status, "title": title, "advice": advice}
+    return render(request, "error.html", {"error": page}, status=status)
 
 
 def notice(request: HttpRequest, status: int, title: str, advice: str) -> HttpResponse:

@@ -17,4 +17,7 @@ urlpatterns = [
     path("interactions/<uuid:interaction_id>/stop/", interactions.stop, name="stop_interaction"),
     path("interactions/<uuid:interaction_id>/continue/", interactions.continue_answer, name="continue_interaction"),
     path("interactions/<uuid:interaction_id>/regenerate/", interactions.regenerate, name="regenerate_interaction"),
+    path("interactions/<uuid:interaction_id>/edit/", interactions.edit, name="edit_interaction"),
+    path("interactions/<uuid:interaction_id>/rate/", interactions.rate, name="rate_interaction"),
+    path("interactions/<uuid:interaction_id>/markdown/", interactions.source, name="interaction_source"),
 ]

@@ -22,11 +22,27 @@ function addCopyButton(place, how) {
   place[how](button);
 }
 
+// The Markdown of an answer is not on the page: it is fetched. The clipboard is asked at once, while the click counts.
+async function markdownOf(answer) {
+  const response = await fetch(answer.querySelector(".source").href);
+  if (!response.ok) throw new Error(response.status);
+  return new Blob([await response.text()], { type: "text/plain" });
+}
+
 onPage("click", async ({ target }) => {
   const button = target.closest(".copy");
   if (!button) return;
-  const source = button.closest(".code")?.querySelector("pre") ?? button.closest(".answer").querySelector(".blocks");
-  await navigator.clipboard.writeText(source.innerText.trimEnd());
+  const code = button.closest(".code")?.querySelector("pre");
+  if (code) {
+    await navigator.clipboard.writeText(code.innerText.trimEnd());
+  } else {
+    const answer = button.closest(".answer");
+    const copied = new ClipboardItem({ "text/plain": markdownOf(answer) });
+    // Offline: what is on the page.
+    await navigator.clipboard
+      .write([copied])
+      .catch(() => navigator.clipboard.writeText(answer.querySelector(".blocks").innerText.trimEnd()));
+  }
   button.textContent = "Copied";
   setTimeout(() => (button.textContent = "Copy"), 2000);
 });

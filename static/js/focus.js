@@ -11,10 +11,10 @@ onPage("htmx:sseBeforeMessage", ({ detail, target }) => {
 });
 
 htmx.onLoad((added) => {
-  if (added.matches(".turn")) toTheEnd();
+  if (added.matches(".turn:last-child")) toTheEnd();
   if (added.dataset.announce) announce(added.dataset.announce);
-  if (returnFocus && added.matches(".turn, .answer, .session-item")) {
+  if (returnFocus && added.matches(".turn, .answer, .rating, .session-item")) {
     returnFocus = false;
-    if (document.activeElement === document.body) added.querySelector(".answer-actions button, .session-link")?.focus();
+    if (document.activeElement === document.body) added.querySelector(".answer-actions button, .remark > summary, .session-link")?.focus();
   }
 });

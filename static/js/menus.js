@@ -1,13 +1,13 @@
-// Menus, and the form that renames in place.
+// Menus, and forms that take the place of what they change.
 
-function leaveRename(form) {
-  const item = form.closest(".session-item");
+function leave(form) {
+  const place = form.parentElement;
   form.remove();
-  item.querySelector("summary").focus();
+  place.querySelector("summary, .edit").focus();
 }
 
 onPage("click", ({ target }) => {
-  if (target.matches(".rename .cancel")) leaveRename(target.form);
+  if (target.matches(".cancel")) leave(target.form);
   for (const menu of document.querySelectorAll(".menu[open], .item-menu[open]")) {
     const inside = menu.matches(".menu") ? target.closest(".menu, .sidebar") : menu.contains(target);
     if (!inside) menu.open = false;
@@ -16,8 +16,8 @@ onPage("click", ({ target }) => {
 
 onPage("keydown", ({ key, target }) => {
   if (key !== "Escape") return;
-  const form = target.closest?.(".rename");
-  if (form) return leaveRename(form);
+  const form = target.closest?.(".rename, .in-place");
+  if (form) return leave(form);
   const menu = target.closest?.(".item-menu[open]") ?? document.querySelector(".menu[open]");
   if (menu) {
     menu.open = false;

@@ -18,4 +18,8 @@ if (thread) {
       height = measure();
     }
   }).observe(conversation);
+  // Earlier turns come above what is read: CSS keeps that where it is.
+  onPage("htmx:afterSwap", ({ detail }) => {
+    if (detail.requestConfig?.elt.matches("#show-earlier")) height = measure();
+  });
 }

@@ -8,28 +8,11 @@ from uuid import uuid4
 import pytest
 
 from accounts.models import User
-from chat.models import ChatSession, Interaction, ResponseChunk, Status
-from chat.presentation import SIDEBAR_SESSIONS, TURNS_SHOWN
+from chat.models import ChatSession, ResponseChunk, Status
+from chat.presentation import SIDEBAR_SESSIONS
 from chat.views.sessions import SESSIONS_PER_PAGE
-from tests.support.answers import make_interaction, make_running
+from tests.support.answers import make_chain, make_interaction, make_running
 from tests.support.browsers import Browser, is_page
-
-
-def chain(owner: User, count: int) -> list[Interaction]:
-    """A chat of so many turns."""
-    session = ChatSession.objects.create(owner=owner, title="Long")
-    made: list[Interaction] = []
-    for number in range(count):
-        made.append(
-            Interaction.objects.create(
-                session=session,
-                parent=made[-1] if made else None,
-                query_text=f"question {number}.",
-                status=Status.COMPLETE,
-                final_response_text=f"answer {number}.",
-            )
-        )
-    return made
 
 
 def test_the_site_begins_with_a_new_chat(browser: Browser):
@@ -88,7 +71,7 @@ def test_a_running_answer_is_shown_as_far_as_it_is_logged_and_followed_from_ther
 def test_without_scripts_a_page_with_a_running_answer_leads_to_one_that_streams(browser: Browser, owner: User):
     running, done = make_running(owner, "another"), make_interaction(owner, status=Status.COMPLETE)
     refresh = 'http-equiv="refresh"'
-    assert f'{refresh} content="0; url={running.session.get_live_url()}"' in (
+    assert f'{refresh} content="0; url={running.session.get_live_url()}?at={running.pk}"' in (
         browser.get(running.session.get_absolute_url()).text
     )
     assert refresh not in browser.get(done.session.get_absolute_url()).text
@@ -110,18 +93,8 @@ def test_of_siblings_the_newest_is_shown(browser: Browser, owner: User):
     assert "variant 0" not in text
 
 
-def test_a_long_chat_shows_its_newest_turns_and_the_rest_on_demand(browser: Browser, owner: User):
-    made = chain(owner, TURNS_SHOWN + 2)
-    url = made[0].session.get_absolute_url()
-    text = browser.get(url).text
-    assert "question 1." not in text
-    assert "question 2." in text
-    assert 'href="?all"' in text
-    assert "question 0." in browser.get(f"{url}?all").text
-
-
 def test_the_cost_of_a_page_does_not_grow_with_its_turns(browser: Browser, owner: User, django_assert_max_num_queries):
-    made = chain(owner, 60)
+    made = make_chain(owner, 60)
     with django_assert_max_num_queries(8):
         browser.get(made[0].session.get_absolute_url())
 

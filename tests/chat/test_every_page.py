@@ -23,6 +23,9 @@ ROUTES = {
     "stop_interaction": {"POST"},
     "regenerate_interaction": {"POST"},
     "continue_interaction": {"POST"},
+    "edit_interaction": {"GET", "POST"},
+    "rate_interaction": {"POST"},
+    "interaction_source": {"GET"},
 }
 METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE"}
 

@@ -23,7 +23,7 @@ def running(owner: User) -> Interaction:
 
 def test_a_stop_is_noted_for_whichever_process_answers(browser: Browser, running: Interaction):
     response = browser.post(url_of(running, "stop"))
-    assert (response.status_code, response["Location"]) == (303, running.session.get_absolute_url())
+    assert (response.status_code, response["Location"]) == (303, running.get_absolute_url())
     running.refresh_from_db()
     assert (running.stop_requested, running.status) == (True, "generating")
 
@@ -59,10 +59,10 @@ def test_asking_again_makes_a_sibling_and_keeps_the_first(browser: Browser, owne
         assert f'id="turn-{again.pk}"' in response.text
         assert not is_page(response)
     else:
-        assert (response.status_code, response["Location"]) == (303, root.session.get_live_url())
+        assert (response.status_code, response["Location"]) == (303, again.get_live_url())
 
 
-every_action = pytest.mark.parametrize("action", ["stop", "regenerate"])
+every_action = pytest.mark.parametrize("action", ["stop", "regenerate", "edit", "rate"])
 
 
 @every_action

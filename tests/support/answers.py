@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
 from django.db import connection
+from django.utils import timezone
 
 from accounts.models import User
 from chat import conversation
@@ -55,6 +57,31 @@ def make_interaction(owner: User, query: str = "Hi", **fields: Any) -> Interacti
     """An interaction in a session of its own, unless one is given."""
     session = fields.pop("session", None) or ChatSession.objects.create(owner=owner, title="A chat")
     return Interaction.objects.create(session=session, query_text=query, **fields)
+
+
+def make_answered(owner: User, query: str, *, after: Interaction | None = None, **fields: Any) -> Interaction:
+    """A finished interaction, the first of a session or the one after another; `session` makes one more first."""
+    session = fields.pop("session", None) or (after.session if after else None)
+    fields = {"status": Status.COMPLETE, "final_response_text": f"answer to {query}", **fields}
+    return make_interaction(owner, query, session=session, parent=after, **fields)
+
+
+def make_chain(owner: User, count: int) -> list[Interaction]:
+    """A chat of so many turns, "question 0." to "answer …"."""
+    session = ChatSession.objects.create(owner=owner, title="Long")
+    made = [
+        Interaction(
+            session=session,
+            query_text=f"question {number}.",
+            status=Status.COMPLETE,
+            final_response_text=f"answer {number}.",
+            created=timezone.now() - timedelta(seconds=count - number),
+        )
+        for number in range(count)
+    ]
+    for parent, child in pairwise(made):
+        child.parent = parent
+    return Interaction.objects.bulk_create(made)
 
 
 def make_running(owner: User, lease_owner: str, *, text: str = "", **fields: Any) -> Interaction:

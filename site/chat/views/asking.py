@@ -5,19 +5,22 @@ from __future__ import annotations
 from uuid import UUID
 
 from asgiref.sync import sync_to_async
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
-from django_htmx.http import push_url, reswap, retarget
+from django_htmx.http import HttpResponseClientRedirect, push_url, reswap, retarget
 
 from chat import conversation, presentation, tickets
+from chat.accepting import NothingToFollow
 from chat.access import get_session
 from chat.admission import TooManyRunning
 from chat.context import QueryTooLong
 from chat.forms import QueryForm, too_long
 from chat.length import check_length, is_long
-from chat.models import Interaction
+from chat.models import ChatSession, Interaction
+from chat.presentation import Part
 from chat.requests import HtmxRequest, SeeOther, log_in_first, look_who_asks
 
 
@@ -51,14 +54,31 @@ async def _chat(request: HtmxRequest, session_id: UUID | None) -> HttpResponse:
 
 def _page(request: HtmxRequest, session_id: UUID | None) -> HttpResponse:
     found = get_session(request.user, session_id) if session_id else None
-    context = presentation.page_context(request.user, found, show_all="all" in request.GET)
-    return render(request, "chat/chat.html", context)
+    part = presentation.part_of(request.GET)
+    if found and request.htmx:
+        return _part(request, found, part)
+    return render(request, "chat/chat.html", presentation.page_context(request.user, found, part=part))
+
+
+def _part(request: HtmxRequest, session: ChatSession, part: Part) -> HttpResponse:
+    """Turns for the page that is there: earlier ones, later ones, or those of another path in place of all."""
+    context = presentation.thread_context(session, part)
+    if part.before:
+        return render(request, "_fragments/earlier.html", context)
+    if part.after:
+        return render(request, "_fragments/later.html", context)
+    if context["later_url"]:
+        # What is asked on such a page is not below what the page shows: it is a page of its own, see chat.html.
+        return HttpResponseClientRedirect(f"{request.get_full_path()}#turn-{part.at}")
+    return render(request, "_fragments/path.html", context)
 
 
 async def _ask(request: HtmxRequest, session_id: UUID | None) -> HttpResponse:
     """On the event loop as far as it goes: questions are what comes most and all at once."""
     form = QueryForm(request.POST)
     if not form.is_valid():
+        if "after" in form.errors:
+            raise Http404
         return await sync_to_async(_refused)(request, session_id, form)
     try:
         query = form.cleaned_data["query"]
@@ -67,6 +87,7 @@ async def _ask(request: HtmxRequest, session_id: UUID | None) -> HttpResponse:
         interaction = await conversation.ask_from_loop(
             owner_id=request.user.pk,
             session_id=session_id,
+            after=form.cleaned_data["after"],
             query=query,
             idempotency_key=form.cleaned_data["idempotency_key"],
         )
@@ -78,9 +99,16 @@ async def _ask(request: HtmxRequest, session_id: UUID | None) -> HttpResponse:
         response = await sync_to_async(_refused)(request, session_id, form, status=429)
         response["Retry-After"] = str(error.retry_after_s)
         return response
+    except NothingToFollow:
+        form.data = {**request.POST.dict(), "after": ""}
+        form.add_error("query", _("What this was to follow was deleted. Send it again, then it follows what is there."))
+        return await sync_to_async(_refused)(request, session_id, form, status=409)
     if not request.htmx:
         return SeeOther(interaction.session.get_live_url())
-    response = _asked(request, interaction)
+    if interaction.has_siblings:  # they are looked up, which is no work for the event loop
+        response = await sync_to_async(_asked)(request, interaction)
+    else:
+        response = _asked(request, interaction)
     return push_url(response, interaction.session.get_absolute_url()) if session_id is None else response
 
 
@@ -90,7 +118,7 @@ def _asked(request: HtmxRequest, interaction: Interaction) -> HttpResponse:
         "session": interaction.session,
         "turn": presentation.asked_turn(interaction),
         "ticket": tickets.make(interaction.pk, request.session.session_key),
-        **presentation.composer_context(),
+        **presentation.composer_context(after=interaction.pk),
     }
     return render(request, "_fragments/asked.html", context)
 
@@ -101,5 +129,6 @@ def _refused(request: HtmxRequest, session_id: UUID | None, form: QueryForm, sta
         context = {"session": found, **presentation.composer_context(form)}
         response = render(request, "_fragments/composer.html", context, status=status)
         return reswap(retarget(response, "#composer"), "outerHTML")
-    context = presentation.page_context(request.user, found, form=form)
+    part = presentation.part_of({"at": form["after"].value()})
+    context = presentation.page_context(request.user, found, form=form, part=part)
     return render(request, "chat/chat.html", context, status=status)
