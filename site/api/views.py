@@ -17,7 +17,7 @@ from rest_framework.views import APIView
 from accounts.models import User
 from accounts.signup import signup_is_open
 from api.serializers import InteractionOutput, RegisterInput, SessionOutput
-from chat import conversation
+from chat import conversation, shelf
 from chat.access import get_interaction, get_session, interactions_of, sessions_of
 from chat.models import ChatSession, Interaction
 
@@ -53,7 +53,7 @@ class Session(generics.RetrieveUpdateDestroyAPIView[ChatSession]):
         return get_session(self.request.user, self.kwargs["session_id"])
 
     def perform_destroy(self, instance: ChatSession) -> None:
-        conversation.delete_session(session=instance)
+        shelf.delete(owner_id=instance.owner_id, session_ids=[instance.pk])
 
 
 class SessionInteractions(generics.ListAPIView[Interaction]):

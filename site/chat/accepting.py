@@ -53,7 +53,7 @@ WITH asked AS (
             OR EXISTS (SELECT FROM followed WHERE asked_id = asked.id))
 ), gone_on AS (
     UPDATE chat_chatsession s
-    SET updated = clock_timestamp(), title = CASE s.title WHEN '' THEN admitted.title ELSE s.title END
+    SET updated = clock_timestamp(), archived = false, title = CASE s.title WHEN '' THEN admitted.title ELSE s.title END
     FROM admitted WHERE s.id = admitted.session_id AND s.owner_id = admitted.owner_id AND s.deleted IS NULL
     RETURNING s.owner_id, {", ".join(f"s.{name}" for name in SESSION.split(", "))}
 ), begun AS (

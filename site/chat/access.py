@@ -37,7 +37,7 @@ def get_session(user: User | AnonymousUser, session_id: UUID) -> ChatSession:
 
 def lock_session(session_id: UUID) -> ChatSession:
     """The session, for this transaction alone. Raises Http404 if it was deleted since it was found."""
-    return get_object_or_404(ChatSession.objects.select_for_update(), pk=session_id)
+    return get_object_or_404(ChatSession.objects.select_for_update(), pk=session_id, deleted=None)
 
 
 def get_interaction(user: User | AnonymousUser, interaction_id: UUID) -> Interaction:

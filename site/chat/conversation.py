@@ -116,7 +116,8 @@ async def ask_from_loop(
 def _touch(session: ChatSession, query: str) -> None:
     session.updated = DatabaseClock()
     session.title = session.title or title_from(query)
-    session.save(update_fields=["updated", "title"])
+    session.archived = False  # what is in use is in the list
+    session.save(update_fields=["updated", "title", "archived"])
 
 
 def regenerate(*, interaction: Interaction) -> Interaction:
@@ -233,20 +234,6 @@ def rate(*, interaction: Interaction, rating: Rating | None, comment: str | None
         raise NotFinished
     for name, value in changes.items():
         setattr(interaction, name, value)
-
-
-def rename(*, session: ChatSession, title: str) -> None:
-    session.title = title
-    session.save(update_fields=["title"])
-
-
-@transaction.atomic
-def delete_session(*, session: ChatSession) -> None:
-    """Delete a session with all its interactions. Answers still being made end at the next checkpoint at the latest."""
-    lock_owner(session.owner_id)
-    running = list(session.interactions.filter(status__in=UNFINISHED).values_list("pk", flat=True))
-    session.delete()
-    transaction.on_commit(lambda: _end_runs(running))
 
 
 @transaction.atomic

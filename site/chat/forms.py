@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from datetime import datetime
+
 from django import forms
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from chat import search
 from chat.context import QueryTooLong
 from chat.models import COMMENT_MAX_LENGTH, QUERY_MAX_LENGTH, TITLE_MAX_LENGTH, Rating
 
@@ -75,3 +78,32 @@ def too_long(error: QueryTooLong) -> str:
         "tokens": number_format(error.tokens, use_l10n=True, force_grouping=True),
         "limit": number_format(error.limit, use_l10n=True, force_grouping=True),
     }
+
+
+class SearchForm(forms.Form):
+    q = forms.CharField(
+        required=False,
+        max_length=search.MOST_CHARACTERS,
+        error_messages={
+            "max_length": gettext_lazy(
+                "This is too long to search for: %(show_value)s characters, of which %(limit_value)s fit. "
+                "A few words are enough."
+            ),
+            "null_characters_not_allowed": gettext_lazy("A NUL character cannot be searched for. Remove it."),
+        },
+    )
+
+
+class UndoForm(forms.Form):
+    """`deleted`: when it was deleted, to the microsecond, as the notice had it."""
+
+    deleted = forms.CharField(max_length=64)
+
+    def clean_deleted(self) -> datetime:
+        try:
+            when = datetime.fromisoformat(self.cleaned_data["deleted"])
+        except ValueError as error:
+            raise forms.ValidationError(_("There is nothing to undo.")) from error
+        if when.tzinfo is None:
+            raise forms.ValidationError(_("There is nothing to undo."))
+        return when

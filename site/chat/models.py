@@ -10,6 +10,7 @@ import uuid_utils.compat
 from django.conf import settings
 from django.db import models
 from django.urls import reverse
+from django.utils.translation import gettext
 
 TITLE_MAX_LENGTH = 200
 QUERY_MAX_LENGTH = 200_000
@@ -54,10 +55,15 @@ class ChatSession(models.Model):
 
     class Meta:
         ordering = ["-updated", "-id"]
-        indexes = [models.Index(fields=["owner", "-updated", "-id"], name="chatsession_owner_updated")]
+        indexes = [
+            models.Index(fields=["owner", "-updated", "-id"], name="chatsession_owner_updated"),
+            # Few rows each. What search reads is in the migrations: functions, and indexes over them.
+            models.Index(fields=["owner"], condition=models.Q(pinned=True, deleted=None), name="chatsession_pinned"),
+            models.Index(fields=["deleted"], condition=models.Q(deleted__isnull=False), name="chatsession_deleted"),
+        ]
 
     def __str__(self) -> str:
-        return self.title or f"Session {self.id}"
+        return self.title or gettext("Untitled chat")
 
     def get_absolute_url(self) -> str:
         return reverse("session", args=[self.id])

@@ -13,14 +13,13 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from chat import history
-from chat.access import sessions_of
 from chat.forms import QueryForm
 from chat.history import Variants
 from chat.length import room
 from chat.markdown import AnswerStream, render
 from chat.models import ChatSession, Interaction, ResponseChunk, Status, uuid7
+from chat.sidebar import sidebar_context
 
-SIDEBAR_SESSIONS = 40
 # More than a screenful of short turns; the others come on demand.
 TURNS_SHOWN = 20
 
@@ -178,8 +177,3 @@ def page_context(
 def composer_context(form: QueryForm | None = None, *, after: UUID | None = None) -> dict[str, Any]:
     """The composer, for a question that follows `after`."""
     return {"form": form or QueryForm(initial={"idempotency_key": str(uuid7()), "after": after}), "room": room()}
-
-
-def sidebar_context(user: User) -> dict[str, Any]:
-    sessions = list(sessions_of(user)[: SIDEBAR_SESSIONS + 1])
-    return {"sessions": sessions[:SIDEBAR_SESSIONS], "more_sessions": len(sessions) > SIDEBAR_SESSIONS}

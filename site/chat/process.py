@@ -18,7 +18,7 @@ from django.db import Error as DatabaseError
 from django.db import connection, transaction
 
 from accounts.sessions import LogInRow, load_log_ins
-from chat import leases
+from chat import leases, purging
 from chat.accepting import Accepted, Question, accept
 from chat.admission import limit
 from chat.batches import Batch
@@ -37,6 +37,7 @@ logger = logging.getLogger(__name__)
 LOOK_OUT_S = 1.0
 MOST_TAKEN_AT_ONCE = 50
 ENDING_GRACE_S = 1.0
+PURGE_EVERY_S = 60.0
 
 T = TypeVar("T")
 
@@ -58,6 +59,7 @@ class ChatProcess:
         self._retry_for_s = retry_for_s
         self._loop = asyncio.get_running_loop()
         self._looking_out: asyncio.Task[None] | None = None
+        self._purge_at = 0.0
         self._run_tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
@@ -158,15 +160,20 @@ class ChatProcess:
             await asyncio.Event().wait()
 
     async def _look_out(self) -> None:
-        """Take over, every second or so, what nobody holds."""
+        """Take over, every second or so, what nobody holds; now and then clear out what was deleted."""
         while True:
             try:
                 for interaction_id in await in_thread(leases.take_over, owner=self.owner, limit=MOST_TAKEN_AT_ONCE):
                     self._begin(interaction_id)
+                await self._purge()
             except (DatabaseError, OSError) as error:
                 logger.warning("look-out: the database is away, trying again: %s", error)
                 await self._until_renewed()
             await asyncio.sleep(LOOK_OUT_S * random.uniform(0.7, 1.3))  # noqa: S311 - jitter, not a secret
+
+    async def _purge(self) -> None:
+        if self._loop.time() >= self._purge_at and await in_thread(purging.purge) < purging.MOST_AT_ONCE:
+            self._purge_at = self._loop.time() + PURGE_EVERY_S
 
     async def _until_renewed(self) -> None:
         """While the database was away every lease may have run out. Whoever lives renews its own as soon as the

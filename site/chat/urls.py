@@ -9,6 +9,7 @@ urlpatterns = [
     path("", asking.home, name="home"),
     path("chat/", asking.new_chat, name="new_chat"),
     path("chat/all/", sessions.all_sessions, name="all_sessions"),
+    path("chat/undelete/", sessions.undelete, name="undelete_sessions"),
     path("chat/<uuid:session_id>/", asking.session, name="session"),
     path("chat/<uuid:session_id>/live/", live.live, name="live_session"),
     path("chat/<uuid:session_id>/rename/", sessions.rename, name="rename_session"),

@@ -8,8 +8,11 @@ messages to be stored, still get their thread.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
 from typing import Any, cast
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import csp.middleware
 from asgiref.sync import sync_to_async
@@ -26,6 +29,7 @@ from django.middleware.csrf import CsrfViewMiddleware
 from django.middleware.gzip import GZipMiddleware
 from django.middleware.locale import LocaleMiddleware
 from django.middleware.security import SecurityMiddleware
+from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from django.utils.deprecation import MiddlewareMixin
 from django.utils.functional import SimpleLazyObject
@@ -33,6 +37,8 @@ from django.utils.translation import activate, get_language, get_language_from_r
 
 from accounts.preferences import remember
 from accounts.sessions import user_of
+
+_ZONE_NAME = re.compile(r"[A-Za-z0-9_+\-]{1,20}(/[A-Za-z0-9_+\-]{1,30}){0,2}")
 
 FirstHalf = Callable[[HttpRequest], HttpResponseBase | None]
 SecondHalf = Callable[[HttpRequest, HttpResponseBase], HttpResponseBase]
@@ -136,6 +142,29 @@ class InlineMessages(Inline, MessageMiddleware):
     def may_block(self, request: HttpRequest) -> bool:
         messages = request._messages  # type: ignore[attr-defined]  # where Django keeps them
         return bool(messages.used or messages.added_new)
+
+
+class TimeZone(Inline):
+    """Days and times as the reader's clock has them: pages put the browser's time zone into a cookie."""
+
+    async def __acall__(self, request: HttpRequest) -> HttpResponseBase:
+        with timezone.override(zone_named(request.COOKIES.get("timezone", ""))):
+            return await cast("Awaitable[HttpResponseBase]", self.get_response(request))
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        with timezone.override(zone_named(request.COOKIES.get("timezone", ""))):
+            return cast("HttpResponseBase", self.get_response(request))
+
+
+@lru_cache(maxsize=1000)
+def zone_named(name: str) -> ZoneInfo | None:
+    """None for what is no time zone: UTC then."""
+    if not _ZONE_NAME.fullmatch(name):
+        return None
+    try:
+        return ZoneInfo(name)
+    except (OSError, ValueError, ZoneInfoNotFoundError):
+        return None
 
 
 class InlineFrameOptions(Inline, XFrameOptionsMiddleware):

@@ -91,6 +91,7 @@ MIDDLEWARE = [
     "servestatic.middleware.ServeStaticMiddleware",
     "config.middleware.InlineCompression",
     "config.middleware.InlineContentSecurityPolicy",
+    "config.middleware.TimeZone",
     "config.middleware.InlineSession",
     "config.middleware.InlineLocale",
     "config.middleware.InlineCommon",

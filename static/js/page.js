@@ -2,6 +2,8 @@
 //
 // What this file declares, all the others may use. What they declare is their own.
 
+document.cookie = `timezone=${Intl.DateTimeFormat().resolvedOptions().timeZone};path=/;max-age=31536000;samesite=lax`;
+
 const $ = (id) => document.getElementById(id);
 const onPage = (name, listener) => document.addEventListener(name, listener);
 

@@ -9,7 +9,7 @@ import pytest
 
 from accounts.models import User
 from chat.models import ChatSession, ResponseChunk, Status
-from chat.presentation import SIDEBAR_SESSIONS
+from chat.sidebar import SIDEBAR_SESSIONS
 from chat.views.sessions import SESSIONS_PER_PAGE
 from tests.support.answers import make_chain, make_interaction, make_running
 from tests.support.browsers import Browser, is_page

@@ -14,7 +14,8 @@ from tests.support.answers import make_interaction
 ROUTES = {
     "home": {"GET"},
     "new_chat": {"GET", "POST"},
-    "all_sessions": {"GET"},
+    "all_sessions": {"GET", "POST"},
+    "undelete_sessions": {"POST"},
     "session": {"GET", "POST"},
     "live_session": {"GET"},
     "rename_session": {"GET", "POST"},
@@ -63,4 +64,4 @@ def test_a_form_from_another_site_is_refused(name: str, htmx: bool, owner: User)
     assert response.headers.get("HX-Retarget") == ("#notice" if htmx else None)
     assert Interaction.objects.count() == 1
     made.refresh_from_db()
-    assert (made.stop_requested, made.session.title) == (False, "A chat")
+    assert (made.stop_requested, made.session.title, made.session.deleted) == (False, "A chat", None)

@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 
 from accounts.models import User
-from chat import conversation
+from chat import conversation, shelf
 from chat.database import in_thread
 from chat.follow import follow
 from chat.models import Interaction, ResponseChunk
@@ -263,7 +263,7 @@ async def test_deleting_a_session_ends_the_answers_in_it(process: ChatProcess, o
     slow(stub)
     asked = await ask(owner)
     await some_text(process, asked)
-    await in_thread(conversation.delete_session, session=asked.session)
+    await in_thread(shelf.delete, owner_id=owner.pk, session_ids=[asked.session_id])
     await until(lambda: (stub.running, process.runs, process.writer.running) == (0, {}, {}))
 
 

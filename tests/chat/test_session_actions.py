@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from accounts.models import User
-from chat.models import ChatSession, Interaction
+from chat.models import ChatSession
 from tests.support.answers import make_interaction, make_running
 from tests.support.browsers import Browser, is_page
 
@@ -70,30 +70,38 @@ def test_deleting_asks_first(browser: Browser, session: ChatSession):
     assert ChatSession.objects.exists()
 
 
+def is_there(session: ChatSession) -> bool:
+    return ChatSession.objects.filter(pk=session.pk, deleted=None).exists()
+
+
 def test_a_plain_form_deletes_the_chat_with_its_messages(browser: Browser, session: ChatSession):
     response = browser.post(delete_url(session))
     assert (response.status_code, response["Location"]) == (303, "/chat/")
-    assert not ChatSession.objects.exists()
-    assert not Interaction.objects.exists()
+    assert not is_there(session)
+    assert browser.get(session.get_absolute_url()).status_code == 404
 
 
 def test_htmx_deletes_the_chat_that_is_open_and_leads_away(browser: Browser, session: ChatSession):
     response = browser.post(delete_url(session), htmx=True, on=session.get_absolute_url())
     assert response["HX-Redirect"] == "/chat/"
-    assert not ChatSession.objects.exists()
+    assert not is_there(session)
 
 
 def test_htmx_deletes_another_chat_in_place(browser: Browser, session: ChatSession):
     response = browser.post(delete_url(session), htmx=True, on="/chat/")
-    assert (response.status_code, response.content) == (200, b"")
+    assert response.status_code == 200
+    assert 'id="sessions"' in response.text
+    assert f"session-{session.pk}" not in response.text
     assert "HX-Redirect" not in response
-    assert not ChatSession.objects.exists()
+    assert not is_there(session)
 
 
 def test_a_chat_with_a_running_answer_can_be_deleted(browser: Browser, owner: User):
     running = make_running(owner, "another", text="so far")
     assert browser.post(delete_url(running.session)).status_code == 303
-    assert not Interaction.objects.exists()
+    assert not is_there(running.session)
+    running.refresh_from_db()
+    assert running.stop_requested
 
 
 every_action = pytest.mark.parametrize("url_of", [rename_url, delete_url], ids=["rename", "delete"])

@@ -1,0 +1,72 @@
+"""What people and programs do to chats as a whole: name, pin, archive, delete, and take that back. Each function is one
+verb and one short transaction; ids that are not the owner's change nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.db.models.functions import Now
+
+from chat.admission import lock_owner
+from chat.models import UNFINISHED, ChatSession, Interaction
+from chat.process import current
+
+
+def rename(*, session: ChatSession, title: str) -> None:
+    session.title = title
+    session.save(update_fields=["title"])
+
+
+def pin(*, owner_id: int, session_ids: Collection[UUID], pinned: bool = True) -> int:
+    """Keep sessions at the top of the list, or no longer. Returns how many of them there are."""
+    changes = {"pinned": True, "archived": False} if pinned else {"pinned": False}
+    return _kept(owner_id, session_ids).update(**changes)
+
+
+def archive(*, owner_id: int, session_ids: Collection[UUID], archived: bool = True) -> int:
+    """Put sessions out of the list, or back into it. Returns how many of them there are."""
+    changes = {"archived": True, "pinned": False} if archived else {"archived": False}
+    return _kept(owner_id, session_ids).update(**changes)
+
+
+@transaction.atomic
+def delete(*, owner_id: int, session_ids: Collection[UUID]) -> tuple[datetime | None, int]:
+    """Delete sessions; `undelete` takes it back for a while. Answers still being made are stopped: here at once,
+    in another process at the next checkpoint.
+
+    Returns:
+        The time of it, by which it can be taken back, and how many sessions there were.
+    """
+    lock_owner(owner_id)
+    found = list(_kept(owner_id, session_ids).select_for_update().values_list("pk", flat=True))
+    if not found:
+        return None, 0
+    ChatSession.objects.filter(pk__in=found).update(deleted=Now())
+    running = Interaction.objects.filter(session__in=found, status__in=UNFINISHED)
+    stopped = list(running.values_list("pk", flat=True))
+    running.update(stop_requested=True)
+    transaction.on_commit(lambda: _stop_runs(stopped))
+    return ChatSession.objects.values_list("deleted", flat=True).get(pk=found[0]), len(found)
+
+
+def undelete(*, owner_id: int, deleted: datetime) -> list[UUID]:
+    """Take back what was deleted at that time. Returns the sessions that are there again; none: it is too late."""
+    with transaction.atomic():
+        gone = ChatSession.objects.select_for_update().filter(owner_id=owner_id, deleted=deleted)
+        found = list(gone.values_list("pk", flat=True))
+        ChatSession.objects.filter(pk__in=found).update(deleted=None)
+    return found
+
+
+def _kept(owner_id: int, session_ids: Collection[UUID]) -> QuerySet[ChatSession]:
+    return ChatSession.objects.filter(owner_id=owner_id, pk__in=session_ids, deleted=None).order_by()
+
+
+def _stop_runs(interaction_ids: list[UUID]) -> None:
+    if process := current():
+        for interaction_id in interaction_ids:
+            process.stop_run(interaction_id)
