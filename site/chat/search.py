@@ -59,7 +59,7 @@ PART_HITS = """
 SELECT id FROM (
     SELECT i.id, i.created FROM chat_interaction i JOIN chat_chatsession s ON s.id = i.session_id
     WHERE {owned} AND {finished} AND {found} LIMIT %(parts)s
-) AS some ORDER BY created DESC, id DESC LIMIT %(hits)s
+) AS any_of_them ORDER BY created DESC, id DESC LIMIT %(hits)s
 """
 
 # Where the first term is: in the question, or else in the answer.
