@@ -19,6 +19,7 @@ from chat.forms import QueryForm, RatingForm, too_long
 from chat.length import check_length
 from chat.models import Interaction, uuid7
 from chat.requests import HtmxRequest, SeeOther, limits_told, login_needed, notice, told
+from chat.sidebar import sidebar_context
 
 
 @require_POST
@@ -73,7 +74,7 @@ def edit(request: HtmxRequest, interaction_id: UUID) -> HttpResponse:
 def _edit_form(request: HtmxRequest, interaction: Interaction, form: QueryForm, *, status: int = 200) -> HttpResponse:
     context = {"interaction": interaction, "session": interaction.session, "form": form}
     if not request.htmx:
-        context |= presentation.sidebar_context(request.user)
+        context |= sidebar_context(request.user)
         return render(request, "chat/edit.html", context, status=status)
     response = render(request, "_fragments/edit.html", context, status=status)
     if form.is_bound:
@@ -146,7 +147,7 @@ def _not_rated(request: HtmxRequest, interaction: Interaction, form: RatingForm)
     if request.htmx:
         response = render(request, "_fragments/rating.html", context, status=422)
         return reswap(retarget(response, f"#rating-{interaction.pk}"), "outerHTML")
-    context |= presentation.sidebar_context(request.user)
+    context |= sidebar_context(request.user)
     return render(request, "chat/rate.html", context, status=422)
 
 
