@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from uuid import UUID
@@ -9,6 +10,7 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.middleware.csrf import get_token
 from django.template.loader import render_to_string
+from django.utils.safestring import mark_safe
 from django.views.decorators.http import require_GET
 
 from chat import presentation, tickets
@@ -53,6 +55,11 @@ async def _events(process: ChatProcess, csrf_token: str, interaction_id: UUID, s
                 yield item
 
 
+# A tail is rendered and sent anew with every update, so a long one (code, a table, a list) must wait its turn: with so
+# many characters of it a second, an answer's cost is linear in the time that it takes.
+TAIL_CHARACTERS_PER_S = 40_000
+
+
 class AnswerEvents:
     """Updates of one answer as events. The tail is sent only where it has changed."""
 
@@ -60,6 +67,9 @@ class AnswerEvents:
         self._blocks = AnswerStream(prefix=presentation.id_prefix(interaction_id), start=start)
         self._csrf_token = csrf_token
         self._tail: str | None = None
+        self._tail_due = 0.0
+        # What is sent, for the finished message: rendered once. After a cut it begins in the middle.
+        self._sent: list[str] | None = [] if start == 0 else None
 
     def of(self, update: Update) -> list[bytes]:
         """The events of one update, or a comment that keeps the connection open."""
@@ -67,13 +77,22 @@ class AnswerEvents:
         if update.finished is not None:
             blocks += self._blocks.finish()
         events = [event("block", block.html, id_=block.end) for block in blocks if block.html]
+        if self._sent is not None:
+            self._sent += [block.html for block in blocks]
         if update.finished is not None:
             return [*events, event("done", self._message(update.finished))]
-        tail = self._blocks.tail_html() or self._waiting(update)
-        if tail != self._tail:
-            self._tail = tail
-            events.append(event("tail", tail))
+        if blocks or time.monotonic() >= self._tail_due:
+            events += self._tail_events(update)
         return events or [comment()]
+
+    def _tail_events(self, update: Update) -> list[bytes]:
+        length = self._blocks.length - self._blocks.end
+        self._tail_due = time.monotonic() + length / TAIL_CHARACTERS_PER_S
+        tail = self._blocks.tail_html() or self._waiting(update)
+        if tail == self._tail:
+            return []
+        self._tail = tail
+        return [event("tail", tail)]
 
     def _waiting(self, update: Update) -> str:
         begun = self._blocks.length > 0
@@ -82,5 +101,6 @@ class AnswerEvents:
 
     def _message(self, interaction: Interaction) -> str:
         # Without the request: its context processors would look up the user, and this is the event loop.
-        context = {"turn": presentation.finished_turn(interaction), "csrf_token": self._csrf_token}
+        body = None if self._sent is None else mark_safe("".join(self._sent))  # noqa: S308 - safe blocks
+        context = {"turn": presentation.finished_turn(interaction, body=body), "csrf_token": self._csrf_token}
         return render_to_string("_fragments/answer.html", context)

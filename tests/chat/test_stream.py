@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from uuid import uuid4
 
 import aiohttp
@@ -16,9 +17,12 @@ from yarl import URL
 from accounts.models import User
 from chat import tickets
 from chat.database import in_thread
+from chat.follow import Update
 from chat.markdown import render
 from chat.models import Interaction, Status
 from chat.presentation import id_prefix
+from chat.sse import comment
+from chat.streams import TAIL_CHARACTERS_PER_S, AnswerEvents
 from tests.support.answers import ask, make_interaction, make_running, saved
 from tests.support.site_server import SiteServer
 from tests.support.sse import Event, events
@@ -270,3 +274,27 @@ async def test_two_tabs_see_the_same(site: SiteServer, owner: User, stub: StubTg
     async with site.browser(owner) as first, site.browser(owner) as second:
         one, two = await asyncio.gather(read(first, asked), read(second, asked))
     assert blocks(one) == blocks(two)
+
+
+@pytest.mark.parametrize("line", ["a line of code\n", "- an item of a list\n"])
+def test_a_part_that_never_ends_costs_little_more_than_its_length(line: str):
+    """Nothing of it is finished, so each update could bring all of it again."""
+    answer = AnswerEvents(uuid4(), csrf_token="", start=0)
+    pieces = ["```\n", *[line] * (100_000 // len(line))]
+    sent = 0
+    began = time.monotonic()
+    for piece in pieces:
+        sent += sum(map(len, answer.of(Update(0, piece, "generating", "", None, None))))
+    took = time.monotonic() - began
+    assert sent < 10 * (100_000 + took * TAIL_CHARACTERS_PER_S)
+
+
+def test_what_a_long_part_has_at_its_end_is_shown_with_the_next_finished_one():
+    answer = AnswerEvents(uuid4(), csrf_token="", start=0)
+    answer.of(Update(0, "```\n" + "code\n" * 10_000, "generating", "", None, None))
+    held = answer.of(Update(0, "more\n", "generating", "", None, None))
+    shown = answer.of(Update(0, "```\n\nAfter it.", "generating", "", None, None))
+    assert held == [comment()]
+    assert b"event: block" in shown[0]
+    assert b"more" in shown[0]
+    assert b"After it." in shown[1]
