@@ -12,14 +12,15 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 from django_htmx.http import HttpResponseClientRedirect, push_url, reswap, retarget
 
-from chat import conversation, presentation, tickets
+from chat import conversation, presentation
 from chat.accepting import NothingToFollow
 from chat.access import get_session
 from chat.admission import TooManyRunning
+from chat.asked import asked_html, asked_html_looked_up
 from chat.context import QueryTooLong
 from chat.forms import QueryForm, too_long
 from chat.length import check_length, is_long
-from chat.models import ChatSession, Interaction
+from chat.models import ChatSession
 from chat.presentation import Part
 from chat.requests import HtmxRequest, SeeOther, log_in_first, look_who_asks
 
@@ -105,22 +106,11 @@ async def _ask(request: HtmxRequest, session_id: UUID | None) -> HttpResponse:
         return await sync_to_async(_refused)(request, session_id, form, status=409)
     if not request.htmx:
         return SeeOther(interaction.session.get_live_url())
-    if interaction.has_siblings:  # they are looked up, which is no work for the event loop
-        response = await sync_to_async(_asked)(request, interaction)
-    else:
-        response = _asked(request, interaction)
+    asked = asked_html(request, request.user, interaction)
+    if asked is None:
+        asked = await sync_to_async(asked_html_looked_up)(request, interaction)
+    response = HttpResponse(asked)
     return push_url(response, interaction.session.get_absolute_url()) if session_id is None else response
-
-
-def _asked(request: HtmxRequest, interaction: Interaction) -> HttpResponse:
-    """The new turn, and what else on the page changes with it."""
-    context = {
-        "session": interaction.session,
-        "turn": presentation.asked_turn(interaction),
-        "ticket": tickets.make(interaction.pk, request.session.session_key),
-        **presentation.composer_context(after=interaction.pk),
-    }
-    return render(request, "_fragments/asked.html", context)
 
 
 def _refused(request: HtmxRequest, session_id: UUID | None, form: QueryForm, status: int = 422) -> HttpResponse:
