@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
+from functools import lru_cache, partial
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.middleware.csrf import get_token
 from django.template.loader import render_to_string
 from django.utils.safestring import mark_safe
+from django.utils.translation import get_language
 from django.views.decorators.http import require_GET
 
 from chat import presentation, tickets
@@ -39,14 +41,17 @@ async def stream(request: HttpRequest, interaction_id: UUID) -> HttpResponseBase
     start = last_event_id(request)
     if start is None:
         start = _offset(request.GET.get("from", ""))
-    return EventStream(_events(process, get_token(request), interaction_id, start))
+    # The token is made when it is needed: made now, it would be set as a cookie again with every stream.
+    return EventStream(_events(process, partial(get_token, request), interaction_id, start))
 
 
 def _offset(value: str) -> int:
     return int(value) if value.isascii() and value.isdigit() and len(value) < 10 else 0
 
 
-async def _events(process: ChatProcess, csrf_token: str, interaction_id: UUID, start: int) -> AsyncGenerator[bytes]:
+async def _events(
+    process: ChatProcess, csrf_token: Callable[[], str], interaction_id: UUID, start: int
+) -> AsyncGenerator[bytes]:
     yield retry()
     answer = AnswerEvents(interaction_id, csrf_token=csrf_token, start=start)
     async with aclosing(follow(process, interaction_id)) as updates:
@@ -63,7 +68,7 @@ TAIL_CHARACTERS_PER_S = 40_000
 class AnswerEvents:
     """Updates of one answer as events. The tail is sent only where it has changed."""
 
-    def __init__(self, interaction_id: UUID, *, csrf_token: str, start: int) -> None:
+    def __init__(self, interaction_id: UUID, *, csrf_token: Callable[[], str], start: int) -> None:
         self._blocks = AnswerStream(prefix=presentation.id_prefix(interaction_id), start=start)
         self._csrf_token = csrf_token
         self._tail: str | None = None
@@ -95,12 +100,17 @@ class AnswerEvents:
         return [event("tail", tail)]
 
     def _waiting(self, update: Update) -> str:
-        begun = self._blocks.length > 0
-        context = {"waiting_for": update.waiting_for, "place": update.place, "begun": begun}
-        return render_to_string("_fragments/waiting.html", context)
+        return waiting_html(get_language(), update.waiting_for, update.place, self._blocks.length > 0)
 
     def _message(self, interaction: Interaction) -> str:
         # Without the request: its context processors would look up the user, and this is the event loop.
         body = None if self._sent is None else mark_safe("".join(self._sent))  # noqa: S308 - safe blocks
-        context = {"turn": presentation.finished_turn(interaction, body=body), "csrf_token": self._csrf_token}
+        context = {"turn": presentation.finished_turn(interaction, body=body), "csrf_token": self._csrf_token()}
         return render_to_string("_fragments/answer.html", context)
+
+
+@lru_cache(maxsize=1000)
+def waiting_html(language: str | None, waiting_for: str, place: int | None, begun: bool) -> str:
+    """What stands for the tail while there is none: in the active `language`, and the same for everybody."""
+    context = {"waiting_for": waiting_for, "place": place, "begun": begun}
+    return render_to_string("_fragments/waiting.html", context)

@@ -12,6 +12,8 @@ import django
 django.setup(set_prefix=False)
 
 from django.conf import settings  # noqa: E402
+from django.template.loader import get_template  # noqa: E402
+from django.urls import get_resolver  # noqa: E402
 from django.utils.translation import gettext, override  # noqa: E402
 
 from chat.process import ChatProcess, current, set_current  # noqa: E402 - models need Django set up
@@ -36,6 +38,7 @@ async def application(scope: dict[str, Any], receive: Receive, send: Send) -> No
 async def _lifespan(receive: Receive, send: Send) -> None:
     await receive()
     load_catalogs()
+    load_pages()
     process = _chat_process()
     await process.start()
     set_current(process)
@@ -51,6 +54,13 @@ def load_catalogs() -> None:
     for code, _ in settings.LANGUAGES:
         with override(code):
             gettext("Chats")
+
+
+def load_pages() -> None:
+    """The same for views and templates: the first people after a start need not wait for them."""
+    get_resolver().url_patterns  # noqa: B018 - reading them imports the views
+    for name in ("chat/chat.html", "_fragments/asked.html", "_fragments/answer.html", "accounts/login.html"):
+        get_template(name)
 
 
 def _chat_process() -> ChatProcess:

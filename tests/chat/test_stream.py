@@ -279,7 +279,7 @@ async def test_two_tabs_see_the_same(site: SiteServer, owner: User, stub: StubTg
 @pytest.mark.parametrize("line", ["a line of code\n", "- an item of a list\n"])
 def test_a_part_that_never_ends_costs_little_more_than_its_length(line: str):
     """Nothing of it is finished, so each update could bring all of it again."""
-    answer = AnswerEvents(uuid4(), csrf_token="", start=0)
+    answer = AnswerEvents(uuid4(), csrf_token=lambda: "", start=0)
     pieces = ["```\n", *[line] * (100_000 // len(line))]
     sent = 0
     began = time.monotonic()
@@ -290,7 +290,7 @@ def test_a_part_that_never_ends_costs_little_more_than_its_length(line: str):
 
 
 def test_what_a_long_part_has_at_its_end_is_shown_with_the_next_finished_one():
-    answer = AnswerEvents(uuid4(), csrf_token="", start=0)
+    answer = AnswerEvents(uuid4(), csrf_token=lambda: "", start=0)
     answer.of(Update(0, "```\n" + "code\n" * 10_000, "generating", "", None, None))
     held = answer.of(Update(0, "more\n", "generating", "", None, None))
     shown = answer.of(Update(0, "```\n\nAfter it.", "generating", "", None, None))
