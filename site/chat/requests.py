@@ -70,8 +70,9 @@ def log_in_first(request: HtmxRequest) -> HttpResponse:
         return notice(
             request,
             401,
-            "You are logged out",
-            "Log in again in another tab, then send this again: what you wrote is still here.",
+            _("You are logged out"),
+            _("Log in again in another tab, then send this again: what you wrote is still here."),
+            log_in=True,
         )
     return redirect_to_login(request.get_full_path())
 
@@ -101,8 +102,8 @@ def told(request: HtmxRequest, status: int, title: str, advice: str) -> HttpResp
     return render(request, "error.html", {"error": page}, status=status)
 
 
-def notice(request: HttpRequest, status: int, title: str, advice: str) -> HttpResponse:
-    """An error told in place, above the composer."""
-    context: dict[str, Any] = {"error": {"title": title, "advice": advice}}
+def notice(request: HttpRequest, status: int, title: str, advice: str, *, log_in: bool = False) -> HttpResponse:
+    """An error told in place, above the composer; `log_in`: with a link to where one does that."""
+    context: dict[str, Any] = {"error": {"title": title, "advice": advice, "log_in": log_in}}
     response = render(request, "_fragments/notice.html", context, status=status)
     return reswap(retarget(response, "#notice"), "innerHTML")

@@ -36,7 +36,13 @@ function fit(field) {
   count(field);
 }
 
-onPage("input", ({ target }) => target.id === "query" && fit(target));
+onPage("input", ({ target }) => {
+  if (target.id !== "query") return;
+  fit(target);
+  // What was refused is being mended.
+  $("query-error")?.remove();
+  target.removeAttribute("aria-invalid");
+});
 htmx.onLoad((added) => {
   const field = added.querySelector("#query");
   if (!field?.value) return;
