@@ -142,6 +142,12 @@ class Interaction(models.Model):
                 condition=models.Q(status__in=["queued", "generating"]),
                 name="interaction_unfinished",
             ),
+            # For finding what the same form or key has asked before, in whichever session.
+            models.Index(
+                fields=["idempotency_key"],
+                condition=models.Q(idempotency_key__isnull=False),
+                name="interaction_key",
+            ),
         ]
         constraints = [
             models.UniqueConstraint(fields=["session", "idempotency_key"], name="interaction_idempotency_key"),
