@@ -35,8 +35,7 @@ async def test_rename_in_place_and_delete(stubbed: Stubbed, visit: Visit):
     await expect(item.get_by_role("link", name="Geography")).to_be_focused()
 
     await item.locator("summary").click()
-    await item.get_by_role("link", name="Delete").click()
-    await page.get_by_role("button", name="Delete").click()
+    await item.get_by_role("button", name="Delete").click()
     await expect(page).to_have_url(f"{visitor.url}/chat/")
     await expect(page.locator(".session-item")).to_have_count(0)
 

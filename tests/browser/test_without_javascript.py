@@ -122,9 +122,9 @@ async def test_stop_try_again_rename_and_delete(stubbed: Stubbed, visit: Visit):
     await expect(page.get_by_role("heading", name="Lighthouse")).to_be_visible()
 
     await page.goto(f"{visitor.url}/chat/all/")
-    await page.get_by_role("main").get_by_role("link", name="Delete").click()
-    await page.get_by_role("button", name="Delete").click()
-    await expect(page).to_have_url(f"{visitor.url}/chat/")
+    await page.get_by_label("Select Lighthouse").check()
+    await page.get_by_role("main").get_by_role("button", name="Delete").click()
+    await expect(page.get_by_text("There are no chats yet.")).to_be_visible()
 
 
 async def test_an_empty_message_is_refused_in_words(stubbed: Stubbed, visit: Visit):
