@@ -1,4 +1,4 @@
-"""The list of chats in a browser, with JavaScript and without: search, pin, archive, delete with undo, several at once."""
+"""The list of chats in a browser, with JavaScript and without: search, pin, archive, undo, several at once."""
 
 from __future__ import annotations
 
