@@ -51,6 +51,12 @@ class LogIn(AbstractBaseSession):
 
     objects: ClassVar[LogInManager] = LogInManager()
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Every time a session is saved Django makes its row anew: what is not in the session stays as it is."""
+        if kwargs.get("force_update") and not kwargs.get("update_fields"):
+            kwargs["update_fields"] = ["session_data", "expire_date", "user", "user_agent"]
+        super().save(*args, **kwargs)
+
     class Meta(AbstractBaseSession.Meta):
         verbose_name = "log-in"
         verbose_name_plural = "log-ins"

@@ -3,11 +3,11 @@ from __future__ import annotations
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 
-from accounts import views
 from accounts.signup import signup_is_open
+from accounts.views import entering
 
 urlpatterns = [
-    path("signup/", views.signup, name="signup"),
+    path("signup/", entering.signup, name="signup"),
     path(
         "login/",
         LoginView.as_view(

@@ -12,7 +12,7 @@ from django.http import Http404
 from django.shortcuts import get_object_or_404
 
 from accounts.models import User
-from chat.models import ChatSession, Interaction
+from chat.models import ChatSession, Interaction, Preset
 
 OWNED = """
 SELECT FROM chat_interaction i JOIN chat_chatsession s ON s.id = i.session_id
@@ -43,6 +43,16 @@ def lock_session(session_id: UUID) -> ChatSession:
 def get_interaction(user: User | AnonymousUser, interaction_id: UUID) -> Interaction:
     """The interaction, its session loaded with it. Raises Http404 unless it exists and is the user's."""
     return get_object_or_404(interactions_of(user).select_related("session"), pk=interaction_id)
+
+
+def presets_of(user: User | AnonymousUser) -> QuerySet[Preset]:
+    """The user's presets, by name."""
+    return Preset.objects.filter(owner_id=user.pk)
+
+
+def get_preset(user: User | AnonymousUser, preset_id: UUID) -> Preset:
+    """Raises Http404 unless the preset exists and is the user's."""
+    return get_object_or_404(presets_of(user), pk=preset_id)
 
 
 def check_interaction(user: User, interaction_id: UUID) -> None:

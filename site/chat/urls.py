@@ -3,7 +3,7 @@ from __future__ import annotations
 from django.urls import path
 
 from chat import live, streams
-from chat.views import asking, interactions, sessions
+from chat.views import asking, interactions, sessions, settings
 
 urlpatterns = [
     path("", asking.home, name="home"),
@@ -14,6 +14,12 @@ urlpatterns = [
     path("chat/<uuid:session_id>/live/", live.live, name="live_session"),
     path("chat/<uuid:session_id>/rename/", sessions.rename, name="rename_session"),
     path("chat/<uuid:session_id>/delete/", sessions.delete, name="delete_session"),
+    path("chat/<uuid:session_id>/settings/", settings.session_settings, name="session_settings"),
+    path("settings/model/", settings.model_defaults, name="model_defaults"),
+    path("settings/presets/", settings.preset_list, name="presets"),
+    path("settings/presets/new/", settings.new_preset, name="new_preset"),
+    path("settings/presets/<uuid:preset_id>/", settings.edit_preset, name="edit_preset"),
+    path("settings/presets/<uuid:preset_id>/delete/", settings.delete_preset, name="delete_preset"),
     path("interactions/<uuid:interaction_id>/stream/", streams.stream, name="stream_interaction"),
     path("interactions/<uuid:interaction_id>/stop/", interactions.stop, name="stop_interaction"),
     path("interactions/<uuid:interaction_id>/continue/", interactions.continue_answer, name="continue_interaction"),

@@ -33,6 +33,7 @@ STYLES = (
     "composer",
     "help",
     "lists",
+    "settings",
     "answer",
     "live",
     "highlight",

@@ -11,6 +11,7 @@ handler500 = "config.errors.server_error"
 urlpatterns = [
     path("", include("chat.urls")),
     path("", include("ops.urls")),
+    path("settings/", include("accounts.settings_urls")),
     path("accounts/", include("accounts.urls")),
     path("api/", include("api.urls")),
     path("admin/", admin.site.urls),

@@ -7,7 +7,7 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import User
-from chat.models import Interaction
+from chat.models import Interaction, Preset
 from chat.urls import urlpatterns
 from tests.support.answers import make_interaction
 
@@ -20,6 +20,12 @@ ROUTES = {
     "live_session": {"GET"},
     "rename_session": {"GET", "POST"},
     "delete_session": {"GET", "POST"},
+    "session_settings": {"GET", "POST"},
+    "model_defaults": {"GET", "POST"},
+    "presets": {"GET"},
+    "new_preset": {"GET", "POST"},
+    "edit_preset": {"GET", "POST"},
+    "delete_preset": {"GET", "POST"},
     "stream_interaction": {"GET"},
     "stop_interaction": {"POST"},
     "regenerate_interaction": {"POST"},
@@ -33,7 +39,8 @@ METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE"}
 
 def url_of(name: str, made: Interaction) -> str:
     pattern = next(one for one in urlpatterns if one.name == name)
-    values = {"session_id": made.session_id, "interaction_id": made.pk}
+    preset, _ = Preset.objects.get_or_create(owner_id=made.session.owner_id, name="A preset")
+    values = {"session_id": made.session_id, "interaction_id": made.pk, "preset_id": preset.pk}
     return reverse(name, kwargs={key: value for key, value in values.items() if key in pattern.pattern.converters})
 
 

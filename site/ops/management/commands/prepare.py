@@ -23,11 +23,13 @@ FINGERPRINT = ".fingerprint"
 
 class Command(BaseCommand):
     help = (
-        "Apply migrations, compile translations, and collect, hash and compress the static files if they have changed."
+        "Apply migrations, clear away log-ins that have run out, compile translations, and collect, hash and compress "
+        "the static files if they have changed."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
         self._migrate()
+        call_command("clearsessions")  # log-ins that have run out
         compile_all(Path(settings.LOCALE_PATHS[0]))
         self._collect_static()
 
