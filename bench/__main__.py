@@ -10,6 +10,7 @@ STEPS = [
     ("The local server's other engine", ["bench.transformers_engine"]),
     ("Reading one token of a chat stream", ["bench.parsers"]),
     ("Whole short turns", ["bench.turns"]),
+    ("The pages of a long conversation", ["bench.pages"]),
     ("Answers at 50 tokens a second each", ["bench.streaming", "--processes", "2"]),
     (
         "Answers at 100 tokens a second each",
