@@ -12,7 +12,7 @@ from typing import Literal
 import pytest
 import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, Page, StorageState, ViewportSize, expect
+from playwright.async_api import Browser, Locator, Page, StorageState, ViewportSize, expect
 
 from tests.browser.conftest import Stubbed, Visit
 from tests.browser.visitor import Visitor
@@ -266,3 +266,27 @@ async def test_axe_finds_nothing(name: str, scene: Scene):
             if result.violations_count:
                 found.append(f"{scheme}, {window['width']} px wide: {result.generate_report()}")
     assert not found, "\n".join(found)
+
+
+async def test_nothing_moves_for_whoever_wants_less_motion(scene: Scene):
+    await while_thinking(scene)
+    running = "document.getAnimations().filter((one) => one.playState === 'running').length"
+    assert await scene.page.evaluate(running) == 0
+    await scene.page.emulate_media(reduced_motion="no-preference")
+    assert await scene.page.evaluate(running) > 0, "there is nothing that could have moved"
+
+
+async def test_forced_colours_lose_nothing(scene: Scene):
+    """Backgrounds and shadows are gone then: what they say must be said by lines as well."""
+    await scene.open(scene.chat)
+    await scene.page.emulate_media(forced_colors="active")
+    field = scene.page.get_by_label("Message")
+    await field.focus()
+    assert await style(field, "outlineStyle") == "solid"
+    assert await style(scene.page.locator(".session-link[aria-current]"), "borderInlineStartWidth") == "4px"
+    for outlined in (".send", ".composer", ".code"):
+        assert await style(scene.page.locator(outlined).first, "borderTopStyle") == "solid"
+
+
+async def style(element: Locator, name: str) -> str:
+    return str(await element.evaluate("(one, name) => getComputedStyle(one)[name]", name))
