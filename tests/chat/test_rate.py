@@ -139,7 +139,7 @@ def test_an_answer_without_a_word_has_nothing_to_rate(browser: Browser, owner: U
 
 def facts_in(text: str) -> dict[str, str]:
     """The list of details, without its markup."""
-    text = text.split('class="facts"')[1].split("</dl>")[0]
+    text = text.partition('class="facts"')[2].partition("</dl>")[0]
     found = re.findall(r"<dt>(.*?)</dt>\s*<dd[^>]*>(.*?)</dd>", text, re.DOTALL)
     return {name: re.sub(r"<[^>]+>", "", value).strip() for name, value in found}
 
