@@ -73,6 +73,15 @@ def test_each_gets_what_it_would_get_alone(people: list[User]):
     assert own.idempotency_key == "once"
 
 
+def test_who_asks_in_a_strangers_session_changes_nothing_there(owner: User, stranger: User):
+    session = make_interaction(owner, status=Status.COMPLETE).session
+    ChatSession.objects.update(title="", archived=True)
+    before = ChatSession.objects.values().get()
+    [outcome] = accept([question(stranger, session)], lease_owner="", limit=LIMIT)
+    assert isinstance(outcome, Http404)
+    assert ChatSession.objects.values().get() == before
+
+
 async def test_many_people_at_once_all_get_answers_of_their_own(process: ChatProcess, people: list[User]):
     asked = await asyncio.gather(
         *(conversation.ask_from_loop(owner_id=person.pk, query=f"I am {person}") for person in people for _ in range(3))

@@ -91,12 +91,13 @@ async def test_while_the_database_is_away_everyone_is_told_at_once():
 async def test_one_who_leaves_takes_nothing_from_the_others():
     calls = Calls(held=True)
     batch: Batch[int, int] = Batch(calls)
-    staying = asyncio.create_task(batch(1))
-    leaving = asyncio.create_task(batch(2))
+    first = asyncio.create_task(batch(1))
+    await until(lambda: bool(calls.made))
+    leaving, staying = asyncio.create_task(batch(2)), asyncio.create_task(batch(3))
     await asyncio.sleep(0)
     leaving.cancel()
     calls.go_on.set()
-    assert await staying == 10
+    assert (await first, await asyncio.wait_for(staying, 5)) == (10, 30)
     with pytest.raises(asyncio.CancelledError):
         await leaving
-    assert await batch(3) == 30
+    assert await batch(4) == 40
