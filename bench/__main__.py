@@ -11,6 +11,7 @@ STEPS = [
     ("Reading one token of a chat stream", ["bench.parsers"]),
     ("Whole short turns", ["bench.turns"]),
     ("The pages of a long conversation", ["bench.pages"]),
+    ("Searching 100,000 interactions", ["bench.search"]),
     ("Answers at 50 tokens a second each", ["bench.streaming", "--processes", "2"]),
     (
         "Answers at 100 tokens a second each",

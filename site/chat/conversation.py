@@ -16,7 +16,6 @@ from chat.access import lock_session
 from chat.admission import admit, limit, lock_owner
 from chat.leases import LEASE_S
 from chat.models import (
-    TITLE_MAX_LENGTH,
     UNFINISHED,
     ChatSession,
     DatabaseClock,
@@ -27,8 +26,7 @@ from chat.models import (
 )
 from chat.parameters import DEFAULTS, checked
 from chat.process import current
-
-TITLE_LENGTH = 60
+from chat.titles import title_from
 
 
 def ask(
@@ -251,11 +249,3 @@ def _end_runs(interaction_ids: list[UUID]) -> None:
     if process := current():
         for interaction_id in interaction_ids:
             process.stop_run(interaction_id)
-
-
-def title_from(query: str) -> str:
-    """A title out of the question itself: its first line, cut at a word."""
-    line = next((line.strip() for line in query.splitlines() if line.strip()), "")
-    if len(line) > TITLE_LENGTH:
-        line = line[:TITLE_LENGTH].rsplit(" ", 1)[0].rstrip(" ,;:.-") + "…"
-    return line[:TITLE_MAX_LENGTH]

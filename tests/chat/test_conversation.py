@@ -5,14 +5,11 @@ from __future__ import annotations
 import pytest
 from django.http import Http404
 from django.utils import timezone
-from hypothesis import given
-from hypothesis import strategies as st
 
 from accounts.models import User
 from chat import conversation, history
 from chat.accepting import NoSuchAsker
 from chat.context import Turn
-from chat.conversation import TITLE_LENGTH, title_from
 from chat.models import ChatSession, Interaction, Status
 from chat.parameters import ParameterError
 from tests.support.answers import make_interaction
@@ -169,31 +166,6 @@ def test_a_run_of_a_deleted_interaction_has_nothing_to_start_from(owner: User):
     pk = made.pk
     made.delete()
     assert history.load_run(pk) is None
-
-
-# Titles
-
-
-@pytest.mark.parametrize(
-    ("query", "title"),
-    [
-        ("Hello", "Hello"),
-        ("\n\n  Second line first \nrest", "Second line first"),
-        ("word " * 30, ("word " * 12).strip() + "…"),
-        ("x" * 100, "x" * TITLE_LENGTH + "…"),
-        ("a" * 50 + ", and then more than fits here", "a" * 50 + ", and…"),
-        ("   ", ""),
-    ],
-)
-def test_a_title_is_the_first_line_cut_at_a_word(query: str, title: str):
-    assert title_from(query) == title
-
-
-@given(st.text())
-def test_a_title_fits_and_is_one_line(query: str):
-    title = title_from(query)
-    assert len(title) <= TITLE_LENGTH + 1
-    assert len(title.splitlines()) <= 1
 
 
 @pytest.mark.parametrize("deleted", [False, True])
