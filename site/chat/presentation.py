@@ -152,12 +152,14 @@ def thread_context(session: ChatSession, part: Part = Part()) -> dict[str, Any]:
         raise Http404 from None
     turns = turns_of(shown.interactions, shown.variants)
     address = f"{session.get_absolute_url()}?at={shown.leaf_id}"
+    earlier = f"{address}&before={turns[0].interaction.pk}" if turns else address
+    later = f"{address}&after={turns[-1].interaction.pk}" if turns else address
     return {
         "session": session,
         "turns": turns,
         "leaf_id": shown.leaf_id,
-        "earlier_url": f"{address}&before={turns[0].interaction.pk}" if shown.has_earlier and turns else "",
-        "later_url": f"{address}&after={turns[-1].interaction.pk}" if shown.has_later and turns else "",
+        "earlier_url": earlier if shown.has_earlier else "",
+        "later_url": later if shown.has_later else "",
         "is_running": any(not turn.interaction.is_finished for turn in turns),
     }
 

@@ -181,6 +181,52 @@ async def renaming(scene: Scene) -> None:
     await expect(item.get_by_label("New name")).to_be_focused()
 
 
+async def two_versions(scene: Scene) -> None:
+    """A chat whose one question has been asked twice."""
+    await scene.ask_anew()
+    await scene.visitor.until_finished()
+    await scene.page.get_by_role("button", name="Try again").click()
+    await expect(scene.page.locator(".variants")).to_be_visible()
+    await scene.visitor.until_finished()
+
+
+async def rated(scene: Scene) -> None:
+    await two_versions(scene)
+    await scene.page.get_by_role("button", name="Good answer").click()
+    await scene.page.get_by_text("Add a comment").click()
+    await scene.page.locator(".about > summary").click()
+    await expect(scene.page.locator(".facts")).to_be_visible()
+
+
+async def editing(scene: Scene) -> None:
+    await scene.open(scene.chat)
+    await scene.page.get_by_role("link", name="Edit").press("Enter")
+    await expect(scene.page.get_by_label("Your question")).to_be_focused()
+
+
+async def edit_refused(scene: Scene) -> None:
+    scene.visitor.expect_complaint("422")
+    await editing(scene)
+    await scene.page.get_by_label("Your question").fill("  ")
+    await scene.page.get_by_role("button", name="Ask", exact=True).click()
+    await expect(scene.page.locator(".edit-question .field-error")).to_be_visible()
+
+
+async def edit_page(scene: Scene) -> None:
+    await scene.open(scene.chat)
+    await scene.open(await scene.page.get_by_role("link", name="Edit").get_attribute("href") or "")
+    await expect(scene.page.get_by_label("Your question")).to_be_visible()
+
+
+async def earlier_turns(scene: Scene) -> None:
+    await scene.ask_anew()
+    await scene.visitor.until_finished()
+    await scene.visitor.ask("And then?")
+    last = await scene.page.locator(".turn").last.get_attribute("id") or ""
+    await scene.page.goto(f"{scene.page.url}?before={last.removeprefix('turn-')}")
+    await expect(scene.page.get_by_role("link", name="Show later")).to_be_visible()
+
+
 async def menus_open(scene: Scene) -> None:
     await scene.open(scene.chat)
     await scene.page.locator("details").evaluate_all("(all) => all.forEach((one) => (one.open = true))")
@@ -217,6 +263,11 @@ PAGES: dict[str, Reach] = {
     "message refused": message_refused,
     "offline": offline,
     "renaming in place": renaming,
+    "rated, details open": rated,
+    "editing in place": editing,
+    "edited text refused": edit_refused,
+    "edit": edit_page,
+    "earlier turns": earlier_turns,
     "menus open": menus_open,
     "all chats": at("/chat/all/"),
     "rename": at("{chat}rename/"),

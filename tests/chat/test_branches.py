@@ -236,6 +236,13 @@ def test_on_a_page_of_earlier_turns_one_can_go_on_to_the_later_ones(browser: Bro
     assert "hx-disable " not in browser.get(page).text.replace("hx-disable>", "hx-disable ")
 
 
+def test_above_the_first_turn_there_is_nothing_but_the_way_back(browser: Browser, owner: User):
+    path = make_chain(owner, 3)
+    response = browser.get(f"{path[0].session.get_absolute_url()}?before={path[0].pk}")
+    assert shown_in(response) == []
+    assert f'id="show-later" rel="next" href="{path[0].session.get_absolute_url()}?at={path[-1].pk}"' in response.text
+
+
 def test_a_turn_far_up_is_shown_with_what_is_around_it(browser: Browser, owner: User):
     path = make_chain(owner, 3 * TURNS_SHOWN)
     page = path[0].session.get_absolute_url()
