@@ -144,6 +144,17 @@ async def waiting_for_a_turn(scene: Scene) -> None:
     await expect(scene.page.locator(".waiting")).to_have_count(2)
 
 
+async def streaming_itself(scene: Scene) -> None:
+    """As without scripts; axe needs them to look."""
+    scene.visitor.expect_complaint("ERR_FAILED")
+    await scene.page.route("**/parley*.js", lambda route: route.abort())
+    scene.stubbed.engine.behave(RICH + "More. " * 400, delay_s=0.03)
+    await scene.open("/chat/")
+    await scene.page.get_by_label("Message").fill(QUESTION)
+    await scene.page.get_by_role("button", name="Send").click(no_wait_after=True)
+    await expect(scene.visitor.answer.get_by_text("More. More.")).to_be_visible()
+
+
 async def model_away(scene: Scene) -> None:
     scene.stubbed.engine.behaviour.refuse_with = 503
     await scene.ask_anew()
@@ -256,6 +267,7 @@ PAGES: dict[str, Reach] = {
     "new chat": at("/chat/"),
     "chat": at("{chat}"),
     "writing": while_writing,
+    "streaming itself": streaming_itself,
     "thinking": while_thinking,
     "waiting for a turn": waiting_for_a_turn,
     "model away": model_away,
