@@ -4,7 +4,7 @@ A question or answer is found if it has all the terms, a title likewise. The new
 bounded in three ways, tried one after the other until there are enough hits:
 
 1. the owner's newest interactions, read one by one: what is common is found here, in order;
-2. whole words and beginnings of words, by full text; a language without spaces has its characters as words;
+2. whole words and beginnings of words, by full text; in a language without spaces two characters are a word;
 3. parts of words, by trigrams. Of what is common only as a part, and not recently, any `PARTS_READ` hits are looked at.
 """
 
@@ -25,7 +25,7 @@ MOST_CHARACTERS = 200
 MOST_TERMS = 12
 MOST_HITS = 50
 RECENT = 500
-PARTS_READ = 1000
+PARTS_READ = 250
 SNIPPET_BEFORE, SNIPPET = 60, 220
 
 # "a phrase in quotes", or what stands between spaces
@@ -161,9 +161,9 @@ def _interactions(owner_id: int, terms: Sequence[str]) -> list[UUID]:
 
 
 def _begun(number: int, term: str, condition: str) -> str:
-    """The same by full text, which knows letters and digits alone."""
+    """The same by full text, which is as good for one word of letters and digits; anything else is looked at again."""
     words = f"chat_words{TEXT} @@ chat_begun(%(term{number})s)"
-    return words if term.isalnum() else f"{words} AND {condition}"
+    return words if term.isascii() and term.isalnum() else f"{words} AND {condition}"
 
 
 def _condition(number: int, term: str, given: dict[str, Any]) -> str:

@@ -104,6 +104,15 @@ def test_a_text_that_is_not_there_is_not_found(owner: User, text: str):
     assert found(owner, text) == []
 
 
+@pytest.mark.usefixtures("bounds")
+def test_every_part_of_a_text_without_spaces_is_found(owner: User):
+    text = "今天天气很好。明天会下雨吗"
+    say(owner, f"Hello{text}?", title="This")
+    parts = {text[start:end] for start in range(len(text)) for end in range(start + 1, min(start + 5, len(text) + 1))}
+    missed = {part for part in parts if found(owner, part) != ["This"]}
+    assert missed <= {"。"}  # signs alone are looked for among the newest only
+
+
 @pytest.mark.parametrize("text", ["paris", "ARI", "trip pa", "Pä", "50%", "🎉", "_", "巴黎"])
 def test_a_title_is_found(owner: User, text: str):
     say(owner, "x", "y", title="Trip to Paris, Pärnu & 50%_off 🎉 巴黎")

@@ -11,21 +11,28 @@ from typing import Any
 from django.core.management.base import CommandError
 from django.db import ProgrammingError, migrations, models, transaction
 
-# The words of a text, with their places. Languages that write no spaces get each of their characters as a word: two or
-# three of them are then found as a phrase. A text may be long, a vector may not (1 MB).
-WORDS = r"""
+# Languages that write no spaces: any two characters that stand side by side are as good as a word. PAIRS sets those
+# apart that begin at even places, and the last character where it has no other; ODD takes the first character away, and
+# all other languages, so that the pairs that begin at odd places come to even ones.
+UNSPACED = r"\u2e80-\u9fff\uf900-\ufaff\uff66-\uff9f"
+PAIRS = rf"regexp_replace(%s, '[{UNSPACED}]{{1,2}}', ' \& ', 'g')"
+ODD = rf"regexp_replace(regexp_replace(%s, '[^{UNSPACED}]+', ' ', 'g'), '[{UNSPACED}]([{UNSPACED}]*)', '\1', 'g')"
+
+# The words of a text. A text may be long, a vector may not (1 MB).
+WORDS = rf"""
 CREATE FUNCTION chat_words(given text) RETURNS tsvector IMMUTABLE STRICT PARALLEL SAFE LANGUAGE sql AS $$
-    SELECT to_tsvector('simple', regexp_replace(left(given, 50000),
-        '[\u2e80-\u9fff\uf900-\ufaff\uff66-\uff9f]', ' \& ', 'g'))
+    SELECT CASE WHEN given ~ '[{UNSPACED}]'
+        THEN to_tsvector('simple', {PAIRS % "start"} || {PAIRS % (ODD % "start")})
+        ELSE to_tsvector('simple', start) END
+    FROM (SELECT left(given, 50000)) AS s (start)
 $$
 """
 
-# A part of what is searched for: its words one after the other, the last of them perhaps only begun. NULL: it has none.
-BEGUN = r"""
+# What a text must have that holds all this, at least: each of its words, or words that begin with them. NULL: no words.
+BEGUN = rf"""
 CREATE FUNCTION chat_begun(given text) RETURNS tsquery IMMUTABLE STRICT PARALLEL SAFE LANGUAGE sql AS $$
-    SELECT CASE WHEN numnode(words) > 0 THEN (words::text || ':*')::tsquery END
-    FROM phraseto_tsquery('simple', regexp_replace(given,
-        '[\u2e80-\u9fff\uf900-\ufaff\uff66-\uff9f]', ' \& ', 'g')) AS words
+    SELECT string_agg('''' || replace(replace(lexeme, '\', '\\'), '''', '''''') || ''':*', ' & ')::tsquery
+    FROM unnest(to_tsvector('simple', {PAIRS % "given"}))
 $$
 """
 
