@@ -259,23 +259,6 @@ async def form_expired(scene: Scene) -> None:
     await expect(scene.page.get_by_role("heading", name="This form has expired")).to_be_visible()
 
 
-async def editing(scene: Scene) -> None:
-    await scene.open(scene.chat)
-    await scene.page.get_by_role("link", name="Edit").click()
-    await expect(scene.page.get_by_label("Your question")).to_be_focused()
-
-
-async def asked_twice_and_rated(scene: Scene) -> None:
-    await scene.ask_anew()
-    await scene.visitor.until_finished()
-    await scene.page.get_by_role("button", name="Try again").click()
-    await expect(scene.page.locator(".variants")).to_be_visible()
-    await scene.visitor.until_finished()
-    await scene.page.get_by_role("button", name="Bad answer").click()
-    await scene.page.get_by_text("Add a comment").click()
-    await expect(scene.page.get_by_label("What was good, what was not?")).to_be_visible()
-
-
 async def deleted(scene: Scene) -> None:
     await scene.ask_anew("To be deleted")
     await scene.visitor.until_finished()
@@ -313,8 +296,6 @@ PAGES: dict[str, Reach] = {
     "edit": edit_page,
     "earlier turns": earlier_turns,
     "menus open": menus_open,
-    "editing in place": editing,
-    "asked twice and rated": asked_twice_and_rated,
     "list of shortcuts": list_of_shortcuts,
     "all chats": at("/chat/all/"),
     "found": at("/chat/all/?q=everything"),
