@@ -44,7 +44,7 @@ async def live(request: HtmxRequest, session_id: UUID) -> HttpResponseBase:
     marks = Marks()
     page = await sync_to_async(_page)(request, session_id, marks)
     process = current()
-    if page.status_code != 200 or request.method == "HEAD":
+    if page.status_code != 200:
         return page
     if process is None:
         return HttpResponse("Come back in a moment.", status=503, content_type="text/plain")

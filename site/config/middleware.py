@@ -22,7 +22,7 @@ from django.conf import settings
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.common import CommonMiddleware
 from django.middleware.csrf import CsrfViewMiddleware
@@ -64,6 +64,24 @@ class Inline(MiddlewareMixin):
 
 class InlineSecurity(Inline, SecurityMiddleware):
     pass
+
+
+class InlineHead(Inline, MiddlewareMixin):
+    """HEAD is GET without the body, for every page alike: no view needs to know of it, and none can take it for a form.
+    What is outside of it takes the method from the connection."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        if request.method == "HEAD":
+            request.method = "GET"
+            request.without_body = True  # type: ignore[attr-defined]
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        if not getattr(request, "without_body", False):
+            return response
+        if response.streaming:  # a stream that nobody reads is not begun
+            return HttpResponse(status=response.status_code, headers=dict(response.items()))
+        cast("HttpResponse", response).content = b""  # its length is told already
+        return response
 
 
 class InlineCompression(Inline, GZipMiddleware):

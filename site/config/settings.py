@@ -89,6 +89,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "config.middleware.InlineSecurity",
     "servestatic.middleware.ServeStaticMiddleware",
+    "config.middleware.InlineHead",
     "config.middleware.InlineCompression",
     "config.middleware.InlineContentSecurityPolicy",
     "config.middleware.TimeZone",

@@ -7,7 +7,7 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import User
-from chat.models import Interaction, Preset
+from chat.models import Interaction, Preset, Status
 from chat.urls import urlpatterns
 from tests.support.answers import make_interaction
 
@@ -56,6 +56,17 @@ def test_another_method_is_refused_and_the_right_ones_are_named(name: str, clien
         response = client.generic(method, url_of(name, made))
         assert response.status_code == 405
         assert set(response["Allow"].split(", ")) - {"HEAD"} == ROUTES[name]
+
+
+@pytest.mark.parametrize("name", [name for name, methods in ROUTES.items() if "GET" in methods])
+def test_head_is_get_without_the_body_and_changes_nothing(name: str, client: Client, owner: User):
+    client.force_login(owner)
+    made = make_interaction(owner, status=Status.COMPLETE, final_response_text="x")
+    head, get = client.head(url_of(name, made)), client.get(url_of(name, made))
+    assert head.status_code == get.status_code
+    assert head.streaming or head.content == b""
+    assert head.get("Content-Type") == get.get("Content-Type")
+    assert Interaction.objects.filter(pk=made.pk, session__deleted=None).exists()
 
 
 @pytest.mark.parametrize("name", [name for name, methods in ROUTES.items() if "POST" in methods])
