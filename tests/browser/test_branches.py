@@ -270,6 +270,22 @@ async def test_earlier_turns_come_above_and_what_is_read_does_not_move(stubbed: 
     assert await questions(page).all_inner_texts() == [f"question {number}." for number in range(TURNS)]
 
 
+async def test_what_is_asked_beside_earlier_turns_leads_to_the_end(stubbed: Stubbed, visit: Visit):
+    stubbed.engine.behave("An answer.")
+    visitor = await visit(stubbed.stack)
+    address = await long_chat(visitor, await visitor.sign_up())
+    page = visitor.page
+    await page.goto(address)
+    earlier = await page.get_by_role("link", name="Show earlier").get_attribute("href")
+    await page.goto(f"{visitor.url}{earlier}")
+    await page.get_by_role("link", name="Show later").click()
+    await expect(page.get_by_role("link", name="Show later")).to_have_count(0)
+    await page.reload()
+    await expect(questions(page).last).to_have_text("question 24.")
+    await ask_and_wait(visitor, stubbed, "One more?", "More.")
+    await expect(questions(page).nth(-2)).to_have_text(f"question {TURNS - 1}.")
+
+
 async def test_a_long_chat_is_paged_without_scripts(stubbed: Stubbed, visit: Visit):
     stubbed.engine.behave("An answer.")
     visitor = await visit(stubbed.stack, java_script_enabled=False)
