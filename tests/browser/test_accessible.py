@@ -192,6 +192,42 @@ async def renaming(scene: Scene) -> None:
     await expect(item.get_by_label("New name")).to_be_focused()
 
 
+async def search_refused(scene: Scene) -> None:
+    scene.visitor.expect_complaint("422")
+    await scene.open(f"/chat/all/?q={'x' * 300}")
+    await expect(scene.page.locator("#all .field-error")).to_be_visible()
+
+
+async def found_in_the_list(scene: Scene) -> None:
+    await scene.open(scene.chat)
+    await scene.page.get_by_label("Search chats").fill("everything")
+    await expect(scene.page.locator("#sessions mark").first).to_be_visible()
+
+
+async def listed_in_groups(scene: Scene) -> None:
+    """One chat pinned, one selected, one deleted a moment ago."""
+    await first_visit(scene)
+    for question in ("Apples?", "Pears?", "Plums?"):
+        await scene.ask_anew(question)
+        await scene.visitor.until_finished()
+    await scene.open("/chat/all/")
+    for title, action in (("Apples?", "Pin"), ("Pears?", "Delete")):
+        await scene.page.get_by_label(f"Select {title}").check()
+        await scene.page.get_by_role("main").get_by_role("button", name=action, exact=True).click()
+        if action == "Pin":
+            await expect(scene.page.get_by_role("heading", name="Pinned")).to_be_visible()
+    await expect(scene.page.get_by_role("button", name="Undo")).to_be_visible()
+    await scene.page.get_by_label("Select Plums?").check()
+
+
+async def too_late_to_undo(scene: Scene) -> None:
+    scene.visitor.expect_complaint("410")
+    await listed_in_groups(scene)
+    await scene.page.locator("[name=deleted]").evaluate("(field) => (field.value = '2020-01-01T00:00:00+00:00')")
+    await scene.page.get_by_role("button", name="Undo").click()
+    await expect(scene.page.get_by_text("kept for ten minutes")).to_be_visible()
+
+
 async def two_versions(scene: Scene) -> None:
     """A chat whose one question has been asked twice."""
     await scene.ask_anew()
@@ -302,6 +338,12 @@ PAGES: dict[str, Reach] = {
     "nothing found": at("/chat/all/?q=xyzxyz"),
     "archive": at("/chat/all/?archived"),
     "deleted": deleted,
+    "chats in groups": listed_in_groups,
+    "too late to undo": too_late_to_undo,
+    "empty archive": at("/chat/all/?archived"),
+    "nothing found": at("/chat/all/?q=nowhere+to+be+found"),
+    "search refused": search_refused,
+    "found in the list": found_in_the_list,
     "rename": at("{chat}rename/"),
     "delete": at("{chat}delete/"),
     "settings": at("/settings/"),
