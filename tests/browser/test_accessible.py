@@ -340,8 +340,6 @@ PAGES: dict[str, Reach] = {
     "deleted": deleted,
     "chats in groups": listed_in_groups,
     "too late to undo": too_late_to_undo,
-    "empty archive": at("/chat/all/?archived"),
-    "nothing found": at("/chat/all/?q=nowhere+to+be+found"),
     "search refused": search_refused,
     "found in the list": found_in_the_list,
     "rename": at("{chat}rename/"),
