@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import connection
+from django.utils.translation import ngettext
 
 RETRY_AFTER_S = 5
 
@@ -33,11 +34,18 @@ class TooManyRunning(Exception):
     retry_after_s = RETRY_AFTER_S
 
     def __init__(self, limit: int) -> None:
-        super().__init__(
-            f"{limit} of your answers are still being written, which is as many as may run at once. "
-            "Wait for one of them to end, or stop it."
-        )
+        super().__init__(limit)
         self.limit = limit
+
+    def __str__(self) -> str:
+        """In the language of whoever asks now."""
+        return ngettext(
+            "%(count)s of your answers is still being written, which is as many as may run at once. Wait for it to "
+            "end, or stop it.",
+            "%(count)s of your answers are still being written, which is as many as may run at once. Wait for one of "
+            "them to end, or stop it.",
+            self.limit,
+        ) % {"count": self.limit}
 
 
 def limit() -> int:

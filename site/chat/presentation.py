@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from chat import history
+from chat import failures, history
 from chat.forms import QueryForm
 from chat.history import Variants
 from chat.length import room
@@ -39,6 +39,11 @@ class Turn:
     tail: str = ""
     offset: int = 0
     variants: Variants | None = None
+
+    @property
+    def failure(self) -> str:
+        """Why a failed answer did."""
+        return failures.in_words(self.interaction.error_code, self.interaction.error_message)
 
     @property
     def ending(self) -> str:

@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.browser.conftest import Stubbed, Visit
-from tests.browser.visitor import PASSWORD, Visitor
+from tests.browser.visitor import ANSWER_MS, PASSWORD, Visitor
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 with_and_without = pytest.mark.parametrize("javascript", [True, False], ids=["javascript", "plain"])
@@ -24,6 +24,13 @@ async def open_settings(page: Page) -> None:
     await expect(page.get_by_role("heading", name="General")).to_be_visible()
 
 
+async def until_answered(visitor: Visitor) -> None:
+    """Wait for the answer, then open the chat's own page: without scripts another one streamed it."""
+    await expect(visitor.page.locator(".regenerate").last).to_be_visible(timeout=ANSWER_MS)
+    await visitor.page.goto(visitor.page.url.replace("/live/", "/"))
+    await visitor.until_finished()
+
+
 @with_and_without
 async def test_german_is_spoken_at_once_and_after_the_log_out(stubbed: Stubbed, visit: Visit, javascript: bool):
     visitor = await arrive(visit, stubbed, javascript)
@@ -37,7 +44,7 @@ async def test_german_is_spoken_at_once_and_after_the_log_out(stubbed: Stubbed, 
     await page.get_by_role("link", name="Neuer Chat").first.click()
     await page.get_by_label("Nachricht").fill("Hallo")
     await page.get_by_role("button", name="Senden").click()
-    await visitor.until_finished()
+    await until_answered(visitor)
     await expect(visitor.answer.get_by_role("button", name="Noch einmal")).to_be_visible()
     await page.get_by_role("button", name="Abmelden").click()
     await expect(page.get_by_role("heading", name="Anmelden")).to_be_visible()
@@ -91,7 +98,7 @@ async def test_what_is_kept_as_a_preset_in_one_chat_is_used_in_another(
     visitor = await arrive(visit, stubbed, javascript)
     page = visitor.page
     await visitor.ask("First")
-    await visitor.until_finished()
+    await until_answered(visitor)
     await page.goto(f"{page.url}settings/")
     await page.get_by_label("System prompt").fill("You are brief.")
     await page.get_by_label("Temperature").fill("0.25")
@@ -101,7 +108,7 @@ async def test_what_is_kept_as_a_preset_in_one_chat_is_used_in_another(
 
     await page.goto(f"{visitor.url}/chat/")
     await visitor.ask("Second")
-    await visitor.until_finished()
+    await until_answered(visitor)
     await page.goto(f"{page.url}settings/")
     await page.get_by_label("Preset", exact=True).select_option("Brief")
     await page.get_by_role("button", name="Use preset").click()

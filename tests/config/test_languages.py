@@ -14,7 +14,11 @@ from django.utils import translation
 from django.utils.translation import gettext
 
 from accounts.models import User
+from chat import failures
+from chat.admission import TooManyRunning
 from config import catalogs
+from config.env import REPOSITORY
+from inference.errors import InferenceError
 from tests.conftest import PASSWORD
 
 LOGIN = "/accounts/login/"
@@ -103,6 +107,50 @@ def test_programs_are_answered_in_english(client: Client):
     assert response["Content-Language"] == "en"
     with translation.override("en"):
         assert str(response.json()["detail"]).isascii()
+
+
+@every_language
+def test_every_failure_of_an_answer_has_its_words(language: str):
+    known = {one.code: one.message for one in (InferenceError, *InferenceError.__subclasses__())}
+    assert {code: failures.MESSAGES.get(code) for code in known} == known
+    with translation.override(language):
+        for code, message in failures.MESSAGES.items():
+            assert failures.in_words(code, message) != message
+        told = failures.in_words(
+            "too_long", "This message is too long for the model: 5000 tokens, of which it takes 4000."
+        )
+        assert re.findall(r"\d+", told) == ["5000", "4000"]
+        assert failures.in_words("another", "Something else.") == "Something else."
+
+
+@every_language
+def test_too_many_answers_are_told_in_the_language_of_whoever_asks(language: str):
+    error = TooManyRunning(8)
+    with translation.override(language):
+        assert "8" in str(error)
+        assert "answers" not in str(error)
+
+
+def test_no_template_says_anything_in_one_language_alone():
+    templates = (REPOSITORY / "templates").rglob("*.html")
+    found = {str(path): bare_texts(path.read_text()) for path in templates}
+    assert {name: texts for name, texts in found.items() if texts} == {}
+
+
+def bare_texts(template: str) -> list[str]:
+    """Words of a template that are neither translated nor a name."""
+    text = TRANSLATED.sub("", template)
+    attributes = SPOKEN_ATTRIBUTES.findall(text)
+    between_tags = re.findall(r">([^<>]*)<", UNSPOKEN.sub("", text))
+    return [one for one in (*attributes, *between_tags) if re.search(r"[A-Za-z]{2}", one.replace("Parley", ""))]
+
+
+TRANSLATED = re.compile(
+    r"{% blocktranslate.*?{% endblocktranslate %}|{% block body_class %}.*?{% endblock %}|{%.*?%}|{{.*?}}|{#.*?#}",
+    re.DOTALL,
+)
+SPOKEN_ATTRIBUTES = re.compile(r'(?:aria-label|title|placeholder|alt)="([^"]*)"')
+UNSPOKEN = re.compile(r"<svg.*?</svg>|<code.*?</code>|<kbd.*?</kbd>", re.DOTALL)
 
 
 # The catalogs
