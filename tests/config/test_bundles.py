@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 
 from config import bundles
+from ops.management.commands.prepare import static_fingerprint
 
 
 def _names(folder: str, suffix: str) -> set[str]:
@@ -44,3 +46,13 @@ def test_a_bundle_is_collected_in_place_of_its_parts(name: str) -> None:
     assert not [one for one in found if one.startswith(("css/", "js/"))]
     with found[name].open(name) as bundle:
         assert bundle.read().decode() == bundles.BUNDLES[name]()
+
+
+def test_a_changed_part_is_noticed_when_the_site_is_prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copy = Path(shutil.copytree(bundles.PARTS, tmp_path / "static"))
+    monkeypatch.setattr(bundles, "PARTS", copy)
+    before = static_fingerprint()
+    assert static_fingerprint() == before
+    part = copy / "css/print.css"
+    part.write_text(part.read_text().replace("@media print", "@media screen"))
+    assert static_fingerprint() != before
