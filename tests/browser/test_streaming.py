@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from itertools import pairwise
 
 import pytest
@@ -38,6 +39,17 @@ _LISTEN = """() => {
   const place = document.getElementById("reading");
   new MutationObserver(() => heard.push([performance.now(), place.textContent])).observe(place, { childList: true });
 }"""
+
+
+# Notes every task that kept the page from answering its reader for 50 ms or more.
+_NOTE_LONG_TASKS = """
+window.longTasks = [];
+new PerformanceObserver((list) => longTasks.push(...list.getEntries().map((one) => one.duration)))
+  .observe({ type: "longtask", buffered: true });
+"""
+
+PARAGRAPHS = "Some words of a paragraph that goes on for a while, with *emphasis* and `code` in it.\n\n" * 1150
+CODE = "```python\n" + "print('a line of code that is here')\n" * 2700 + "```\n"
 
 
 async def test_what_is_selected_stays_selected_when_the_answer_ends(stubbed: Stubbed, visit: Visit):
@@ -105,3 +117,21 @@ async def test_a_page_does_not_say_what_it_brings(stubbed: Stubbed, visit: Visit
     await visitor.page.reload()
     await expect(visitor.answer).to_have_attribute("data-status", "complete", timeout=ANSWER_MS)
     await expect(visitor.page.locator("#reading")).to_be_empty()
+
+
+@pytest.mark.parametrize("text", [PARAGRAPHS, CODE], ids=["many blocks", "one block"])
+async def test_an_answer_of_100_kb_leaves_the_page_free_for_its_reader(stubbed: Stubbed, visit: Visit, text: str):
+    visitor = await visit(stubbed.stack)
+    await visitor.context.add_init_script(_NOTE_LONG_TASKS)
+    await visitor.sign_up()
+    pieces = [text[start : start + 100] for start in range(0, len(text), 100)]
+    stubbed.engine.behave("")
+    stubbed.engine.behaviour.pieces[:] = pieces
+    stubbed.engine.behaviour.delay_s = 0.01
+    began = time.monotonic()
+    await visitor.ask("Go on.")
+    await visitor.until_finished()
+    took = (time.monotonic() - began) * 1000
+    tasks = await visitor.page.evaluate("longTasks")
+    assert sum(tasks) < took / 3, f"{sum(tasks):.0f} of {took:.0f} ms"
+    assert max(tasks, default=0) < 1000

@@ -110,6 +110,22 @@ async def test_a_stream_comes_as_it_is_written(
             assert [event.name async for event in received][-1] == "done"
 
 
+async def test_a_page_that_streams_itself_comes_as_it_is_written(
+    proxy: Proxy, replicas: list[Replica], person: Person, model: Model
+):
+    model.speak(words(2000), delay_s=0.02)
+    async with site_of(proxy, person) as client:
+        asked = await ask(client, proxy)
+        async with client.get(f"{proxy.url}{asked.page}live/") as response:
+            assert "Content-Encoding" not in response.headers
+            page = b""
+            while page.count(b"</p>") < 3 or b'class="draft"' not in page:
+                page += await response.content.readany()
+            assert model.running == 1, "the answer is far from its end"
+            model.hurry()
+            assert (await response.read()).rstrip().endswith(b"</html>")
+
+
 async def test_web_processes_are_replaced_without_a_failed_page_or_a_lost_character(
     tmp_path: Path, replicas: list[Replica], person: Person, model: Model
 ):
