@@ -110,11 +110,13 @@ async def test_an_earlier_answer_is_asked_again_and_what_followed_the_old_one_st
     await answered_with(visitor, "Another two.")
     await expect(questions(page)).to_have_text(["One?", "Two?"])
     await ask_and_wait(visitor, stubbed, "Four?", "Four.")
+    await page.reload()
     await expect(page.locator(".answer .blocks")).to_have_text(["One.", "Another two.", "Four."])
 
     await page.get_by_role("link", name="Previous version").click()
     await expect(page.locator(".answer .blocks")).to_have_text(["One.", "Two.", "Three."])
     await ask_and_wait(visitor, stubbed, "Five?", "Five.")
+    await page.reload()
     await expect(questions(page)).to_have_text(["One?", "Two?", "Three?", "Five?"])
 
 
@@ -184,7 +186,7 @@ async def test_an_answer_is_rated_with_a_comment_and_the_rating_taken_back(
     await expect(bad).to_have_attribute("aria-pressed", "true")
     if scripts:
         await expect(bad).to_be_focused()
-        await expect(page.get_by_role("status")).to_have_text("Your rating is saved.")
+        await expect(page.locator("#announcement")).to_have_text("Your rating is saved.")
     await page.get_by_text("Add a comment").click()
     await page.get_by_label("What was good, what was not?").fill("Too short.")
     await page.get_by_role("button", name="Save").click()
