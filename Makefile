@@ -5,7 +5,7 @@ ARGS ?=
 BIN := .venv/bin
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test test-contract bench lint messages lock secrets backup restore clean
+.PHONY: help run test test-contract bench screenshots lint messages lock secrets backup restore clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -25,6 +25,10 @@ test-contract: ## the protocol's tests against any server: TGI_URL=http://… ma
 bench: ## measure: tokens, turns, streams, beside the engine alone
 	@"$(PYTHON)" -m launcher.bootstrap --dev
 	@PYTHONPATH=site:. exec $(BIN)/python -m bench $(ARGS)
+
+screenshots: ## take the README's pictures of the main states
+	@"$(PYTHON)" -m launcher.bootstrap --dev -m tests.browser.find_chromium
+	@exec $(BIN)/python -m scripts.screenshots
 
 lint: ## ruff, mypy, import contracts, templates, shell scripts, Dockerfiles
 	@"$(PYTHON)" -m launcher.bootstrap --dev

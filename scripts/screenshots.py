@@ -1,4 +1,4 @@
-"""Takes the README's pictures: `.venv/bin/python -m scripts.screenshots` writes PNGs to docs/images/.
+"""Takes the README's pictures of the main states: `make screenshots` writes PNGs to docs/images/.
 
 It starts Parley on a folder of its own, with a stand-in for the model that gives the answers below, so that the
 pictures are the same every time.
@@ -24,8 +24,10 @@ PICTURES = REPOSITORY / "docs" / "images"
 WIDE = {"width": 1200, "height": 750}
 PHONE = {"width": 390, "height": 750}
 MOST_BYTES = 200_000
+MOST_BYTES_IN_ALL = 1_500_000
 
 EARLIER = ("Plan a weekend in Lisbon", "What does EXPLAIN ANALYZE tell me?", "Names for a small grey cat")
+SHORT = "Begin with **100 g of starter** at room temperature, and give it the time it wants."
 QUESTION = "How do I start a sourdough, and why does warmth matter?"
 ANSWER = """\
 Mix rye flour and water, keep it warm, and **feed it every day**. Wild yeast is on the grain already.
@@ -46,6 +48,18 @@ def hours_until_doubled(celsius: float) -> float:
 
 Once it doubles two days in a row, bake with it.
 """
+ARABIC_QUESTION = "كيف أحضّر خميرة طبيعية للخبز؟"
+ARABIC = """\
+اخلط **دقيق الجاودار** بالماء واتركه في مكان دافئ، وأطعمه كل يوم.
+
+| اليوم | الدقيق | الماء |
+|---|---|---|
+| 1 | 50 غ | 50 غ |
+| 3 | 50 غ | 50 غ |
+
+1. حافظ على الدفء.
+2. انتظر حتى يتضاعف الحجم.
+"""
 
 
 async def main() -> None:
@@ -62,32 +76,92 @@ async def main() -> None:
         finally:
             await asyncio.to_thread(starting.__exit__, None, None, None)
             await engine.go_away()
+    size = sum(file.stat().st_size for file in PICTURES.glob("*.png"))
+    if size > MOST_BYTES_IN_ALL:
+        raise SystemExit(f"The pictures have {size} bytes in all; they may have {MOST_BYTES_IN_ALL}.")
 
 
 async def take_all(browser: Browser, url: str, engine: Engine) -> None:
     visitor = await arrive(browser, url, viewport=WIDE, color_scheme="light")
     await visitor.sign_up("ada")
-    for question in EARLIER:
-        await visitor.page.goto(f"{url}/chat/")
-        await visitor.ask(question)
-        await visitor.until_finished()
-    await visitor.page.goto(f"{url}/chat/")
     await take(visitor, "empty")
+    await take_chat(visitor, engine)
+    chat = visitor.page.url
+    await take_lists(visitor, chat)
+    state = await visitor.context.storage_state()
+    phone = await arrive(browser, url, viewport=PHONE, color_scheme="light", storage_state=state)
+    await take_on_phone(phone, engine, chat)
+    arabic = await arrive(browser, url, viewport=PHONE, color_scheme="light", storage_state=state, locale="ar")
+    await take_arabic(arabic, engine)
 
+
+async def take_chat(visitor: Visitor, engine: Engine) -> None:
+    """One answer: being written, finished, by night, and asked for a second time."""
+    engine.behave(SHORT)
+    for question in EARLIER:
+        await ask_anew(visitor, question)
+        await visitor.until_finished()
     engine.behave(ANSWER, delay_s=0.05)
-    await visitor.ask(QUESTION)
+    await ask_anew(visitor, QUESTION)
     await expect(visitor.answer).to_contain_text("It grows")
     await take(visitor, "streaming")
     await visitor.until_finished()
     await take(visitor, "chat")
     await visitor.page.emulate_media(color_scheme="dark")
     await take(visitor, "chat-dark")
+    await visitor.page.emulate_media(color_scheme="light")
 
-    phone = await arrive(
-        browser, url, viewport=PHONE, color_scheme="light", storage_state=await visitor.context.storage_state()
-    )
-    await phone.page.goto(visitor.page.url)
+    engine.behave(SHORT)
+    await visitor.page.locator(".regenerate").click()
+    await expect(visitor.page.locator(".variants")).to_be_visible()
+    await visitor.until_finished()
+    await visitor.page.locator(".about > summary").last.click()
+    await take(visitor, "versions")
+
+
+async def take_lists(visitor: Visitor, chat: str) -> None:
+    """What was searched for, and settings."""
+    await visitor.page.goto(f"{visitor.url}/chat/all/?q=starter")
+    await take(visitor, "search")
+    await visitor.page.emulate_media(color_scheme="dark")
+    await visitor.page.goto(f"{chat}settings/")
+    await take(visitor, "settings")
+    await visitor.page.emulate_media(color_scheme="light")
+
+
+async def take_on_phone(phone: Visitor, engine: Engine, chat: str) -> None:
+    """An answer, the list of chats by night, and waiting in line."""
+    await phone.page.goto(chat)
+    await phone.page.get_by_role("link", name="Previous version").click()
+    await expect(phone.page.locator(".variants .place")).to_have_text("1/2")
+    await phone.page.locator("#thread").evaluate("(thread) => thread.scrollTo(0, 0)")
     await take(phone, "phone")
+    await phone.page.emulate_media(color_scheme="dark")
+    await phone.page.locator(".menu > summary").click()
+    await take(phone, "phone-dark")
+    await phone.page.emulate_media(color_scheme="light")
+
+    engine.behaviour.refuse_with = 429
+    await ask_anew(phone, QUESTION)
+    await expect(phone.page.locator(".waiting")).to_contain_text("busy")
+    await take(phone, "waiting")
+    engine.behave(SHORT)
+    await phone.until_finished()
+
+
+async def take_arabic(visitor: Visitor, engine: Engine) -> None:
+    """Everything from right to left."""
+    engine.behave(ARABIC)
+    await visitor.page.goto(f"{visitor.url}/chat/")
+    await visitor.page.locator("#query").fill(ARABIC_QUESTION)
+    await visitor.page.locator(".send").click()
+    await visitor.until_finished()
+    await take(visitor, "arabic")
+
+
+async def ask_anew(visitor: Visitor, question: str) -> None:
+    await visitor.page.goto(f"{visitor.url}/chat/")
+    await visitor.ask(question)
 
 
 async def arrive(browser: Browser, url: str, **options: object) -> Visitor:
