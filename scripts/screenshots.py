@@ -26,7 +26,13 @@ PHONE = {"width": 390, "height": 750}
 MOST_BYTES = 200_000
 MOST_BYTES_IN_ALL = 1_500_000
 
-EARLIER = ("Plan a weekend in Lisbon", "What does EXPLAIN ANALYZE tell me?", "Names for a small grey cat")
+EARLIER = {
+    "Plan a weekend in Lisbon": "On Saturday take tram 28 up to the castle; on Sunday go by train to Sintra. Both days "
+    "begin with a warm custard tart.",
+    "What does EXPLAIN ANALYZE tell me?": "It runs the statement and shows each step's time and rows. Warm the cache "
+    "first: a second run tells more.",
+    "Names for a small grey cat": "Smoke, Pebble, or Mist. If she likes warm places: Ember.",
+}
 SHORT = "Begin with **100 g of starter** at room temperature, and give it the time it wants."
 QUESTION = "How do I start a sourdough, and why does warmth matter?"
 ANSWER = """\
@@ -97,8 +103,8 @@ async def take_all(browser: Browser, url: str, engine: Engine) -> None:
 
 async def take_chat(visitor: Visitor, engine: Engine) -> None:
     """One answer: being written, finished, by night, and asked for a second time."""
-    engine.behave(SHORT)
-    for question in EARLIER:
+    for question, answer in EARLIER.items():
+        engine.behave(answer)
         await ask_anew(visitor, question)
         await visitor.until_finished()
     engine.behave(ANSWER, delay_s=0.05)
@@ -111,7 +117,7 @@ async def take_chat(visitor: Visitor, engine: Engine) -> None:
     await take(visitor, "chat-dark")
     await visitor.page.emulate_media(color_scheme="light")
 
-    engine.behave(SHORT)
+    engine.behave(SHORT, delay_s=0.05)
     await visitor.page.locator(".regenerate").click()
     await expect(visitor.page.locator(".variants")).to_be_visible()
     await visitor.until_finished()
@@ -121,7 +127,7 @@ async def take_chat(visitor: Visitor, engine: Engine) -> None:
 
 async def take_lists(visitor: Visitor, chat: str) -> None:
     """What was searched for, and settings."""
-    await visitor.page.goto(f"{visitor.url}/chat/all/?q=starter")
+    await visitor.page.goto(f"{visitor.url}/chat/all/?q=warm")
     await take(visitor, "search")
     await visitor.page.emulate_media(color_scheme="dark")
     await visitor.page.goto(f"{chat}settings/")

@@ -1,5 +1,7 @@
 // Copying an answer or its code.
 
+const words = document.querySelector(".layout").dataset; // in the reader's language
+
 htmx.onLoad(addCopyButtons);
 
 function addCopyButtons(root) {
@@ -18,7 +20,7 @@ function addCopyButton(place, how) {
   const button = document.createElement("button");
   button.type = "button";
   button.className = "quiet copy";
-  button.textContent = "Copy";
+  button.textContent = words.copy;
   place[how](button);
 }
 
@@ -43,6 +45,6 @@ onPage("click", async ({ target }) => {
       .write([copied])
       .catch(() => navigator.clipboard.writeText(answer.querySelector(".blocks").innerText.trimEnd()));
   }
-  button.textContent = "Copied";
-  setTimeout(() => (button.textContent = "Copy"), 2000);
+  button.textContent = words.copied;
+  setTimeout(() => (button.textContent = words.copy), 2000);
 });
