@@ -25,7 +25,8 @@ async def press_stop(url: str, asked: Asked, person: Person) -> None:
     """The button of a page without JavaScript."""
     path = f"/interactions/{asked.interaction_id}/stop/"
     async with person.browser(url) as browser, browser.post(path, allow_redirects=False) as response:
-        assert (response.status, response.headers["Location"]) == (303, asked.page)
+        assert response.status == 303
+        assert response.headers["Location"].startswith(asked.page)
 
 
 async def call_stop(url: str, asked: Asked, person: Person) -> None:
@@ -70,7 +71,8 @@ async def test_an_answer_that_was_stopped_can_be_continued_by_another_process(
     model.hurry()
     path = f"/interactions/{asked.interaction_id}/continue/"
     async with person.browser(second.url) as browser, browser.post(path, allow_redirects=False) as response:
-        assert (response.status, response.headers["Location"]) == (303, asked.page)
+        assert response.status == 303
+        assert response.headers["Location"].startswith(asked.page)
     await until(lambda: database.saved(asked.interaction_id).status == "complete")
     assert database.saved(asked.interaction_id).text == whole
     assert [one.id for one in database.saved_in(asked.session_id)] == [asked.interaction_id]
