@@ -129,19 +129,6 @@ async def test_back_from_a_new_chat_shows_the_empty_page_again(stubbed: Stubbed,
     await wait_until(visitor.answer_text, 10, "the chat after going forward")
 
 
-async def test_only_the_newest_of_several_answers_can_be_asked_again(stubbed: Stubbed, visit: Visit):
-    visitor = await visit(stubbed.stack)
-    await visitor.sign_up()
-    for question in (QUESTION, "And of Italy?"):
-        await visitor.ask(question)
-        await visitor.until_finished()
-    for _ in range(2):
-        await expect(visitor.page.locator(".turn")).to_have_count(2)
-        await expect(visitor.page.get_by_role("button", name="Try again")).to_have_count(1)
-        await expect(visitor.answer.get_by_role("button", name="Try again")).to_be_visible()
-        await visitor.page.reload()
-
-
 async def test_code_and_answers_can_be_copied(stubbed: Stubbed, visit: Visit):
     stubbed.engine.behave("Look:\n\n```python\nprint(1)\n```\n")
     visitor = await visit(stubbed.stack, permissions=["clipboard-read", "clipboard-write"])

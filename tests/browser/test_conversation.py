@@ -35,7 +35,7 @@ async def test_an_answer_streams_in_and_is_saved(stack: Stack, visit: Visit):
     assert await visitor.open_streams() == 0
     assert await visitor.page.evaluate("sources.length") == 1
     await expect(visitor.answer).to_contain_text("tokens/s")
-    await expect(visitor.page.get_by_role("status")).to_have_text("The answer is finished.")
+    await expect(visitor.page.locator("#announcement")).to_have_text("The answer is finished.")
 
     await visitor.page.reload()
     assert await visitor.answer_text() == shown
