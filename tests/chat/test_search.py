@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
+import psycopg
 import pytest
 from django.db import connection
 from django.template import Context, Template
@@ -10,6 +15,7 @@ from accounts.models import User
 from chat import leases, shelf
 from chat.models import ChatSession, Interaction, Status
 from chat.search import MOST_CHARACTERS, MOST_HITS, MOST_TERMS, RECENT, search, terms_of
+from launcher import REPOSITORY
 from tests.support.answers import make_interaction, make_running
 from tests.support.browsers import Browser
 
@@ -140,6 +146,8 @@ def test_only_the_owners_chats_that_are_there_are_found(owner: User, stranger: U
     gone = say(owner, "apples", title="Deleted apples")
     shelf.delete(owner_id=owner.pk, session_ids=[gone.session_id])
     say(owner, "apples", title="Mine")
+    for _ in range(MOST_HITS + 1):  # as many newer ones as would fill the list
+        say(stranger, "apples", title="More of a stranger's apples")
     assert found(owner, "apples") == ["Mine"]
 
 
@@ -316,3 +324,36 @@ def test_a_very_long_text_is_saved_and_found(owner: User):
     say(owner, "苹果" * 60_000, title="Chinese")
     assert found(owner, "apples") == ["A chat"]
     assert found(owner, "苹果") == ["Chinese"]
+
+
+# Making it possible --------------------------------------------------------------------------------------------------
+
+
+def test_where_the_extension_may_not_be_made_it_is_said_what_to_do_and_that_helps():
+    """A database that belongs to an administrator, who has to make the extension."""
+    with psycopg.connect(as_superuser(os.environ["DATABASE_URL"]), autocommit=True) as postgres:
+        postgres.execute("CREATE DATABASE lodging")
+    lodging = os.environ["DATABASE_URL"].removesuffix("/parley") + "/lodging"
+    with psycopg.connect(as_superuser(lodging), autocommit=True) as postgres:
+        postgres.execute("GRANT CREATE ON SCHEMA public TO parley")
+        refused = migrate(lodging)
+        assert refused.returncode != 0
+        assert "run: CREATE EXTENSION pg_trgm" in refused.stderr
+        assert "Traceback" not in refused.stderr
+        postgres.execute("CREATE EXTENSION pg_trgm")
+        assert migrate(lodging).returncode == 0
+        assert postgres.execute("SELECT to_regclass('interaction_parts')").fetchone() != (None,)
+
+
+def as_superuser(url: str) -> str:
+    return url.replace("//parley@", "//postgres@", 1)
+
+
+def migrate(url: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, REPOSITORY / "site/manage.py", "migrate", "-v0"],
+        env={**os.environ, "DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "config.settings"},
+        check=False,
+        capture_output=True,
+        text=True,
+    )

@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 
 import pytest
 from django.db import connection, transaction
+from django.http import Http404
 from django.utils import timezone
 
 from accounts.models import User
-from chat import shelf
+from chat import conversation, shelf
 from chat.database import in_thread
 from chat.models import ChatSession, Interaction, ResponseChunk
 from chat.process import ChatProcess
@@ -169,3 +170,12 @@ def test_the_time_of_a_deletion_survives_its_way_through_the_page(owner: User):
     deleted, _ = shelf.delete(owner_id=owner.pk, session_ids=[make_interaction(owner).session_id])
     assert deleted is not None
     assert datetime.fromisoformat(deleted.isoformat()) == deleted
+
+
+def test_nothing_is_asked_again_in_a_chat_that_was_deleted_meanwhile(owner: User):
+    """The page was looked up before the deletion, the session is locked after it."""
+    made = make_interaction(owner)
+    shelf.delete(owner_id=owner.pk, session_ids=[made.session_id])
+    with pytest.raises(Http404):
+        conversation.regenerate(interaction=made)
+    assert Interaction.objects.count() == 1

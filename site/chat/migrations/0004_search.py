@@ -45,7 +45,7 @@ PENDING = "WITH (gin_pending_list_limit = 512)"
 def make_extension(apps: Any, schema_editor: Any) -> None:
     """pg_trgm is in every Postgres, and may be made by the owner of the database."""
     try:
-        with transaction.atomic(), schema_editor.connection.cursor() as cursor:
+        with transaction.atomic(using=schema_editor.connection.alias), schema_editor.connection.cursor() as cursor:
             cursor.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
     except ProgrammingError as error:
         raise CommandError(
