@@ -165,8 +165,9 @@ class Interaction(models.Model):
         return f"{reverse('session', args=[self.session_id])}?at={self.pk}#turn-{self.pk}"
 
     def get_live_url(self) -> str:
-        """The same while it is being answered: see `ChatSession.get_live_url`."""
-        return f"{reverse('live_session', args=[self.session_id])}?at={self.pk}#turn-{self.pk}"
+        """The same while it is being answered: see `ChatSession.get_live_url`. It ends with this turn, and a page stays
+        at its end while it grows only if no other place in it was asked for."""
+        return f"{reverse('live_session', args=[self.session_id])}?at={self.pk}"
 
     @property
     def is_finished(self) -> bool:
