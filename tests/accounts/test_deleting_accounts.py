@@ -77,7 +77,15 @@ def test_an_administrator_who_is_alone_may_go(browser: Browser, owner: User):
     assert not User.objects.exists()
 
 
-async def test_answers_that_run_end_with_the_account(process: ChatProcess, stub: StubTgi, owner: User):
+@pytest.fixture
+def rare_checkpoints(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They would end such answers, too, and later."""
+    monkeypatch.setattr("chat.checkpoint.TICK_S", 600)
+
+
+async def test_answers_that_run_end_with_the_account(
+    rare_checkpoints: None, process: ChatProcess, stub: StubTgi, owner: User
+):
     stub.behaviour.pieces, stub.behaviour.delay_s = ["word "] * 1000, 0.05
     asked = await ask(owner)
     await until(lambda: stub.running)
