@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from tests.browser.conftest import Stubbed, Visit
 from tests.browser.visitor import ANSWER_MS, SHORT, Visitor
@@ -86,6 +86,27 @@ async def test_the_keyboard_reaches_the_parts_in_the_order_in_which_they_are_rea
     assert thread["y"] + thread["height"] <= composer["y"]
     await page.get_by_role("button", name="Stop").click()
     await expect(visitor.answer.locator(".answer-note")).to_have_text("Stopped.", timeout=ANSWER_MS)
+
+
+async def test_a_browser_without_shadow_roots_shows_the_composer_below_all_the_same(stubbed: Stubbed, visit: Visit):
+    stubbed.engine.behave("Once upon a time. " * 10, delay_s=0.02)
+    visitor = await arrive(visit, stubbed.stack)
+    page = visitor.page
+
+    async def older(route: Route) -> None:
+        response = await route.fetch()
+        text = await response.text()
+        assert 'shadowrootmode="open"' in text
+        await route.fulfill(response=response, body=text.replace('shadowrootmode="open"', ""))
+
+    await page.route("**/live/*", older)
+    await page.get_by_label("Message").fill("A story, please.")
+    await page.get_by_role("button", name="Send").click(no_wait_after=True)
+    assert await until_told(visitor)
+    thread, composer = await page.locator("#thread").bounding_box(), await page.locator("#composer").bounding_box()
+    assert thread
+    assert composer
+    assert thread["y"] + thread["height"] <= composer["y"]
 
 
 async def test_with_scripts_a_page_that_streams_itself_becomes_the_other(stubbed: Stubbed, visit: Visit):
