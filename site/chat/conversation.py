@@ -118,13 +118,16 @@ def _touch(session: ChatSession, query: str) -> None:
     session.save(update_fields=["updated", "title", "archived"])
 
 
-def regenerate(*, interaction: Interaction) -> Interaction:
+def regenerate(*, interaction: Interaction, idempotency_key: str | None = None) -> Interaction:
     """Ask the same again: a sibling of the interaction, which stays as it is with all that follows it.
+
+    Args:
+        idempotency_key: the same key in the same session again gives the interaction that the first call made.
 
     Raises:
         TooManyRunning: the owner has as many unfinished answers as one may have.
     """
-    return _add_sibling(interaction, query=None, idempotency_key=None)
+    return _add_sibling(interaction, query=None, idempotency_key=idempotency_key or None)
 
 
 def edit(*, interaction: Interaction, query: str, idempotency_key: str | None = None) -> Interaction:

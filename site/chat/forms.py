@@ -47,6 +47,12 @@ class TitleForm(forms.Form):
     )
 
 
+class AgainForm(forms.Form):
+    """Asking again. `idempotency_key` is made with the page: sending the same form twice asks once."""
+
+    idempotency_key = forms.CharField(max_length=64, required=False, widget=forms.HiddenInput)
+
+
 class RatingForm(forms.Form):
     """What a reader thinks of an answer. Without `comment`, what was said before is kept."""
 

@@ -46,6 +46,11 @@ class Turn:
         return failures.in_words(self.interaction.error_code, self.interaction.error_message)
 
     @property
+    def key(self) -> str:
+        """For the form that asks again: sending it twice asks once."""
+        return str(uuid7())
+
+    @property
     def ending(self) -> str:
         """Why the answer ended where it did."""
         if self.interaction.status == Status.FAILED:

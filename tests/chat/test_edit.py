@@ -167,6 +167,18 @@ def test_any_answer_of_the_path_can_be_asked_again(browser: Browser, path: list[
     assert "Third?" not in shown
 
 
+@both_ways
+def test_the_same_button_pressed_twice_asks_again_once(browser: Browser, path: list[Interaction], htmx: bool):
+    page = browser.get(path[0].session.get_absolute_url()).text
+    [key] = KEY.findall(page.split(url_of(path[1], "regenerate"))[1].split("</form>")[0])
+    for _ in range(2):
+        response = browser.post(url_of(path[1], "regenerate"), {"idempotency_key": key}, htmx=htmx)
+        assert response.status_code == (200 if htmx else 303)
+    assert Interaction.objects.filter(parent=path[0]).count() == 2
+    browser.post(url_of(path[1], "regenerate"), {"idempotency_key": "nul \x00"}, htmx=htmx)
+    assert Interaction.objects.filter(parent=path[0]).count() == 3, "what is no key is none"
+
+
 def test_what_is_still_being_answered_can_be_edited_too(browser: Browser, owner: User):
     running = make_interaction(owner, "Slow?", status=Status.GENERATING)
     assert browser.post(url_of(running), {"query": "Quick?"}).status_code == 303

@@ -15,7 +15,7 @@ from chat import conversation, presentation
 from chat.access import get_interaction
 from chat.admission import TooManyRunning
 from chat.context import QueryTooLong
-from chat.forms import QueryForm, RatingForm, too_long
+from chat.forms import AgainForm, QueryForm, RatingForm, too_long
 from chat.length import check_length
 from chat.models import Interaction, uuid7
 from chat.requests import HtmxRequest, SeeOther, limits_told, login_needed, notice, told
@@ -37,7 +37,9 @@ def stop(request: HtmxRequest, interaction_id: UUID) -> HttpResponse:
 def regenerate(request: HtmxRequest, interaction_id: UUID) -> HttpResponse:
     """Ask the same question again, for another answer or after a failure."""
     interaction = get_interaction(request.user, interaction_id)
-    return _branched(request, interaction, conversation.regenerate(interaction=interaction))
+    form = AgainForm(request.POST)
+    key = form.cleaned_data["idempotency_key"] if form.is_valid() else None
+    return _branched(request, interaction, conversation.regenerate(interaction=interaction, idempotency_key=key))
 
 
 @never_cache
