@@ -15,7 +15,7 @@ from django.utils import timezone, translation
 from accounts.models import User
 from chat import shelf
 from chat.models import ChatSession
-from chat.sidebar import SIDEBAR_PINNED, SIDEBAR_SESSIONS, grouped, sidebar_context, with_today
+from chat.sidebar import SIDEBAR_PINNED, SIDEBAR_SESSIONS, grouped, listed, sidebar_context, with_today
 from tests.support.browsers import Browser, is_page
 
 ALL = "/chat/all/"
@@ -240,3 +240,22 @@ def test_every_title_can_be_seen(browser: Browser, owner: User, title: str):
     text = browser.get(ALL).text
     assert "<script>alert" not in text
     assert (title or "Untitled chat").replace("<", "&lt;").replace(">", "&gt;") in text
+
+
+def test_five_thousand_chats_make_no_page_longer(browser: Browser, owner: User):
+    """Neither in what is sent nor in the statements; and what the database reads for the sidebar is bounded as well."""
+    make(owner, "One")
+    few = [browser.get(path) for path in ("/chat/", ALL)]
+    ChatSession.objects.bulk_create(
+        ChatSession(owner=owner, title=f"Chat {number}", archived=number % 2 == 0) for number in range(5_000)
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE chat_chatsession")
+        sql, params = listed(owner).filter(pinned=False).order_by("-updated", "-id")[:41].query.sql_with_params()
+        cursor.execute(f"EXPLAIN (FORMAT JSON) {sql}", params)
+        assert "chatsession_owner_updated" in str(cursor.fetchone())
+    for path, before in zip(("/chat/", ALL), few, strict=True):
+        with CaptureQueriesContext(connection) as queries:
+            after = browser.get(path)
+        assert len(queries) <= 7
+        assert len(after.content) - len(before.content) < 100_000
