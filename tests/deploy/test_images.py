@@ -79,11 +79,13 @@ def test_the_site_is_built_brings_its_tables_up_to_date_and_serves_without_writi
         with running(image, environment, f"http://127.0.0.1:{port}/healthz", tmp_path / "site.log"):
             page = requests.get(f"http://127.0.0.1:{port}/accounts/login/", timeout=10)
             assert page.status_code == 200
-            sheet = re.findall(r'href="(/static/app\.\w+\.css)"', page.text)
+            sheet = re.findall(r'href="(/static/parley\.\w+\.css)"', page.text)
             style = requests.get(f"http://127.0.0.1:{port}{sheet[0]}", timeout=10)
             assert style.status_code == 200
             assert "immutable" in style.headers["Cache-Control"], "collected and hashed when the image was built"
             assert "Secure" in page.headers["Set-Cookie"], "HTTPS is what the image is for"
+            german = requests.get(page.url, headers={"Accept-Language": "de"}, timeout=10)
+            assert "Anmelden" in german.text, "translations are compiled when the image is built"
         assert _files(image.root) == before, "at run time the image cannot be written to"
 
 
