@@ -1,27 +1,25 @@
 // Copying an answer or its code.
 
-const words = document.querySelector(".layout").dataset; // in the reader's language
+const words = document.querySelector(".layout")?.dataset ?? {}; // in the reader's language
 
 htmx.onLoad(addCopyButtons);
 
+// An answer comes with its button, so that nothing moves for it; code has room for one.
 function addCopyButtons(root) {
-  if (!navigator.clipboard) return; // browsers give it to secure pages only
-  for (const head of root.querySelectorAll(".blocks .code-head, :scope > .code-head")) addCopyButton(head, "append");
-  const answers = root.matches(".answer") ? [root] : root.querySelectorAll(".answer");
-  for (const answer of answers) {
-    if (answer.querySelector(".blocks")?.firstChild && !answer.matches(".running")) {
-      addCopyButton(answer.querySelector(".answer-actions"), "prepend");
-    }
+  if (navigator.clipboard) {
+    for (const head of root.querySelectorAll(".blocks .code-head, :scope > .code-head")) addCopyButton(head);
+  } else {
+    for (const button of root.querySelectorAll(".copy")) button.remove(); // browsers give it to secure pages only
   }
 }
 
-function addCopyButton(place, how) {
+function addCopyButton(place) {
   if (place.querySelector(".copy")) return;
   const button = document.createElement("button");
   button.type = "button";
   button.className = "quiet copy";
   button.textContent = words.copy;
-  place[how](button);
+  place.append(button);
 }
 
 // The Markdown of an answer is not on the page: it is fetched. The clipboard is asked at once, while the click counts.

@@ -17,8 +17,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 MOST_BYTES = 45_000
 MOST_SCRIPT_BYTES = 30_000
 MOST_REQUESTS = 5
-# What Google's Core Web Vitals call good is 0.1.
-MOST_SHIFT = 0.01
+# What is commonly called good is 0.1. It is nothing on a machine that is quick; on a busy one, what a click brings may
+# come too late to be taken for its doing.
+MOST_SHIFT = 0.05
 
 # Adds up by how much what is on the screen has moved without its reader's doing.
 _NOTE_SHIFTS = """

@@ -52,6 +52,7 @@ async def test_what_is_shown_at_any_time_is_shown_once(stubbed: Stubbed, visit: 
     await until_told(visitor)
     await expect(visitor.answer.locator(".draft:visible")).to_have_count(0)
     await expect(visitor.page.get_by_role("button", name="Stop")).to_have_count(0)
+    await expect(visitor.page.get_by_role("button", name="Copy")).to_have_count(0)
 
 
 async def test_a_reload_in_the_middle_goes_on_from_what_there_is(stubbed: Stubbed, visit: Visit):
