@@ -153,6 +153,7 @@ def test_nothing_private_gets_into_a_build(tmp_path: Path):
     context = build_context(tmp_path / "context")
     assert {path.name for path in context.iterdir()} == {
         "deploy",
+        "locale",
         "requirements.txt",
         "site",
         "static",
