@@ -3,17 +3,19 @@ from __future__ import annotations
 from django.urls import path
 
 from chat import live, streams
-from chat.views import asking, interactions, sessions, settings
+from chat.views import asking, interactions, sessions, settings, transfer
 
 urlpatterns = [
     path("", asking.home, name="home"),
     path("chat/", asking.new_chat, name="new_chat"),
     path("chat/all/", sessions.all_sessions, name="all_sessions"),
+    path("chat/export/", transfer.export_sessions, name="export_sessions"),
     path("chat/undelete/", sessions.undelete, name="undelete_sessions"),
     path("chat/<uuid:session_id>/", asking.session, name="session"),
     path("chat/<uuid:session_id>/live/", live.live, name="live_session"),
     path("chat/<uuid:session_id>/rename/", sessions.rename, name="rename_session"),
     path("chat/<uuid:session_id>/delete/", sessions.delete, name="delete_session"),
+    path("chat/<uuid:session_id>/export/", transfer.export_session, name="export_session"),
     path("chat/<uuid:session_id>/settings/", settings.session_settings, name="session_settings"),
     path("settings/model/", settings.model_defaults, name="model_defaults"),
     path("settings/presets/", settings.preset_list, name="presets"),
