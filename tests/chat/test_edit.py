@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from accounts.models import User
 from chat import conversation
@@ -103,6 +105,21 @@ def test_the_same_form_sent_twice_asks_once(browser: Browser, path: list[Interac
     ]
     assert sent == ([200, 200] if htmx else [303, 303])
     assert Interaction.objects.filter(query_text="Once?").count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_same_form_sent_many_times_at_once_asks_once(browser: Browser, path: list[Interaction]):
+    def send(_: int) -> tuple[int, str]:
+        try:
+            response = browser.post(url_of(path[1]), {"query": "Once?", "idempotency_key": "the form's own"})
+            return response.status_code, response["Location"]
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(6) as threads:
+        answers = set(threads.map(send, range(12)))
+    made = Interaction.objects.get(query_text="Once?")
+    assert answers == {(303, made.get_live_url())}
 
 
 @both_ways
