@@ -57,7 +57,7 @@ async def test_a_model_that_is_loading_is_waited_for(stubbed: Stubbed, visit: Vi
     await visitor.sign_up()
     stubbed.engine.behaviour.refuse_with = 503
     await visitor.ask("Are you there?")
-    await expect(visitor.page.locator(".waiting")).to_contain_text("Trying again")
+    await expect(visitor.page.locator(".waiting")).to_contain_text("The model is starting.")
     stubbed.engine.behave()
     assert await visitor.until_finished() == "Hello, world."
 
