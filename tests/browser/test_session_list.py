@@ -21,6 +21,9 @@ async def arrive(visit: Visit, stubbed: Stubbed, scripts: bool, *questions: str)
     for question in questions:
         await visitor.page.goto(f"{visitor.url}/chat/")
         await visitor.ask(question)
+        await expect(visitor.page.get_by_role("button", name="Try again")).to_be_visible()
+        if not scripts:  # the page that the answer was written into is left for the chat's own
+            await visitor.page.reload()
         await visitor.until_finished()
     return visitor
 
@@ -70,6 +73,8 @@ async def test_pin_and_unpin(stubbed: Stubbed, visit: Visit, scripts: bool):
     await act(visitor, APPLES, "Pin")
     await expect(visitor.page.locator("[data-group=pinned] .session-link")).to_have_text([APPLES])
     await expect(links).to_have_text([APPLES, PEARS])
+    if scripts:
+        await expect(links.first).to_be_focused()
     await expect(visitor.page.locator(".session-link[aria-current]")).to_have_text(PEARS)
     await visitor.ask("And quinces?")
     await expect(links).to_have_text([APPLES, PEARS])
@@ -84,6 +89,8 @@ async def test_archive_and_back(stubbed: Stubbed, visit: Visit, scripts: bool):
     await act(visitor, APPLES, "Archive")
     await expect(page.get_by_text("1 chat archived.")).to_be_visible()
     await expect(item(visitor, APPLES)).to_have_count(0)
+    if scripts:
+        await expect(page.locator("#sessions")).to_be_focused()
     await page.get_by_role("link", name="All chats").click()
     await main.get_by_role("link", name="Archive").click()
     await page.get_by_label(f"Select {APPLES}").check()
@@ -99,10 +106,13 @@ async def test_several_at_once(stubbed: Stubbed, visit: Visit, scripts: bool):
     await page.get_by_role("link", name="All chats").click()
     await main.get_by_role("button", name="Delete").click()
     await expect(page.get_by_text("Select the chats first.")).to_be_visible()
+    if scripts:
+        await expect(page.locator("#all")).to_be_focused()
     for title in (APPLES, PLUMS):
         await page.get_by_label(f"Select {title}").check()
     await main.get_by_role("button", name="Delete").click()
     await expect(page.get_by_text("2 chats deleted.")).to_be_visible()
+    await expect(page.get_by_role("button", name="Undo")).to_be_focused()
     await expect(main.locator(".session-table .title")).to_have_text([PEARS])
     await expect(page.locator(".session-link")).to_have_text([PEARS])
     await page.get_by_role("button", name="Undo").click()

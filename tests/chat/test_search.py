@@ -303,13 +303,13 @@ def test_what_cannot_be_searched_for_is_said_and_kept(browser: Browser, text: st
 
 
 def test_a_checkpoint_touches_no_index(owner: User):
-    """An update that changes no indexed column stays in its page ("heap only")."""
-    running = make_running(owner, "me", query="apples " * 100)
+    """An update that changes no indexed column stays in its page ("heap only"), as long as that has room."""
+    running = make_running(owner, "me", query="apples")
     with connection.cursor() as cursor:
         before = _heap_only(cursor)
-        for number in range(5):
+        for number in range(12):
             leases.renew(owner="me", progress=[leases.Progress(running.pk, "generating", number, "x")])
-        assert _heap_only(cursor) == before + 5
+        assert _heap_only(cursor) >= before + 8
 
 
 def _heap_only(cursor: object) -> int:

@@ -126,7 +126,8 @@ def _change(request: HtmxRequest) -> HttpResponse:
     if verb is None:
         return _changed(request, [], _("Choose what to do with the chats."))
     count = verb.act(request.user.pk, ids)
-    return _changed(request, [], verb.told(count) if count else _("These chats are not there any more."))
+    told = verb.told(count) if count else _("These chats are not there any more.")
+    return _changed(request, [], told, focused=ids[0] if "archive" not in request.POST else None)
 
 
 def _chosen(form: QueryDict) -> list[UUID]:
@@ -150,23 +151,27 @@ def _delete(request: HtmxRequest, ids: Collection[UUID]) -> str:
     return ""
 
 
-def _changed(request: HtmxRequest, gone: Collection[UUID], told: str) -> HttpResponse:
-    """The list as it is now, with a sentence; where the chat that is open is gone, a new chat."""
+def _changed(request: HtmxRequest, gone: Collection[UUID], told: str, *, focused: UUID | None = None) -> HttpResponse:
+    """The list as it is now, with a sentence; where the chat that is open is gone, a new chat. The focus goes to the
+    offer to undo it, or else to the chat, if it is in the sidebar, or else to the list."""
     if told:
         messages.info(request, told)
     if not request.htmx:
         return SeeOther(_way_back(request, gone))
+    offers_undo = bool(gone) and not told
     here = _open_session(request)
     page = request.htmx.current_url or ""
     if here and here["pk"] in gone:
         return HttpResponseClientRedirect(reverse("new_chat"))
     if request.htmx.target == "all":
         context, status = list_context(request)
-        context |= {**sidebar_context(request.user), "is_changed": True}
+        context |= {**sidebar_context(request.user), "is_changed": True, "focus_list": not offers_undo}
         return render(request, "_fragments/all_sessions.html", context, status=status)
     if urlsplit(page).path == reverse("all_sessions"):
         return HttpResponseClientRedirect(page)
-    return _sidebar(request, {"is_changed": True})
+    return _sidebar(
+        request, {"is_changed": True, "focused": focused, "focus_list": not offers_undo and focused is None}
+    )
 
 
 def _way_back(request: HtmxRequest, gone: Collection[UUID]) -> str:
