@@ -120,6 +120,21 @@ async def test_several_at_once(stubbed: Stubbed, visit: Visit, scripts: bool):
 
 
 @both
+async def test_the_selected_are_exported(stubbed: Stubbed, visit: Visit, scripts: bool):
+    visitor = await arrive(visit, stubbed, scripts, APPLES, PEARS)
+    page = visitor.page
+    await page.get_by_role("link", name="All chats").click()
+    await page.get_by_label(f"Select {APPLES}").check()
+    for name, ending in (("Export as Markdown", ".md"), ("Export as JSON", ".json")):
+        async with page.expect_download() as downloading:
+            await page.get_by_role("button", name=name).click()
+        download = await downloading.value
+        text = (await download.path()).read_text()
+        assert download.suggested_filename.endswith(ending)
+        assert (APPLES in text, PEARS in text) == (True, False)
+
+
+@both
 async def test_search_from_the_sidebar(stubbed: Stubbed, visit: Visit, scripts: bool):
     visitor = await arrive(visit, stubbed, scripts, APPLES, PEARS, PLUMS)
     page = visitor.page
