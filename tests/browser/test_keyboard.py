@@ -55,7 +55,7 @@ async def test_a_tour_with_the_keyboard_alone(stubbed: Stubbed, visit: Visit):
     await keyboard.press("Enter")
     assert await visitor.until_finished() == "Hello, world."
 
-    await tab_to(visitor, page.locator(".item-menu > summary"), backwards=True)
+    await tab_to(visitor, page.locator(".session-item .item-menu > summary"), backwards=True)
     await keyboard.press("Enter")
     await keyboard.press("Tab")
     await expect(page.get_by_role("link", name="Rename")).to_be_focused()

@@ -27,7 +27,8 @@ async def test_a_first_visit_offers_examples_that_are_asked_with_one_press(
     await example.click()
     await expect(page.locator(".question-text")).to_have_text(text)
     await expect(page.locator(".welcome")).to_be_hidden()
-    assert await visitor.until_finished() == "Hello, world."
+    await expect(visitor.answer).to_contain_text("Hello, world.")
+    await expect(visitor.answer.get_by_role("button", name="Try again")).to_be_visible()
 
 
 async def test_an_empty_list_of_chats_leads_to_the_first(stubbed: Stubbed, visit: Visit):
