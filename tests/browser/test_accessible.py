@@ -280,6 +280,12 @@ async def menus_open(scene: Scene) -> None:
     await scene.page.locator("details").evaluate_all("(all) => all.forEach((one) => (one.open = true))")
 
 
+async def in_arabic(scene: Scene) -> None:
+    await scene.page.set_extra_http_headers({"Accept-Language": "ar"})
+    await scene.open(scene.chat)
+    await expect(scene.page.locator("html")).to_have_attribute("dir", "rtl")
+
+
 async def not_found(scene: Scene) -> None:
     scene.visitor.expect_complaint("404")
     await scene.open("/nothing/")
@@ -354,6 +360,7 @@ PAGES: dict[str, Reach] = {
     "log-ins": at("/settings/log-ins/"),
     "API tokens": at("/settings/tokens/"),
     "settings of a chat": at("{chat}settings/"),
+    "chat, right to left": in_arabic,
     "not found": not_found,
     "form expired": form_expired,
 }
