@@ -3,7 +3,7 @@ from __future__ import annotations
 from django.urls import path
 
 from chat import live, streams
-from chat.views import asking, interactions, sessions, settings, transfer
+from chat.views import asking, interactions, sessions, settings, shared, transfer
 
 urlpatterns = [
     path("", asking.home, name="home"),
@@ -16,6 +16,9 @@ urlpatterns = [
     path("chat/<uuid:session_id>/rename/", sessions.rename, name="rename_session"),
     path("chat/<uuid:session_id>/delete/", sessions.delete, name="delete_session"),
     path("chat/<uuid:session_id>/export/", transfer.export_session, name="export_session"),
+    path("chat/<uuid:session_id>/share/", shared.share, name="share_session"),
+    path("chat/<uuid:session_id>/share/revoke/", shared.revoke, name="revoke_link"),
+    path("s/<str:token>/", shared.shared, name="shared"),
     path("chat/<uuid:session_id>/settings/", settings.session_settings, name="session_settings"),
     path("settings/model/", settings.model_defaults, name="model_defaults"),
     path("settings/presets/", settings.preset_list, name="presets"),

@@ -34,6 +34,7 @@ STYLES = (
     "help",
     "lists",
     "settings",
+    "share",
     "answer",
     "live",
     "highlight",

@@ -7,7 +7,7 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import User
-from chat.models import Interaction, Preset, Status
+from chat.models import Interaction, Preset, SharedLink, Status
 from chat.urls import urlpatterns
 from tests.support.answers import make_interaction
 
@@ -22,6 +22,9 @@ ROUTES = {
     "rename_session": {"GET", "POST"},
     "delete_session": {"GET", "POST"},
     "export_session": {"GET"},
+    "share_session": {"GET", "POST"},
+    "revoke_link": {"POST"},
+    "shared": {"GET"},
     "session_settings": {"GET", "POST"},
     "model_defaults": {"GET", "POST"},
     "presets": {"GET"},
@@ -42,7 +45,13 @@ METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE"}
 def url_of(name: str, made: Interaction) -> str:
     pattern = next(one for one in urlpatterns if one.name == name)
     preset, _ = Preset.objects.get_or_create(owner_id=made.session.owner_id, name="A preset")
-    values = {"session_id": made.session_id, "interaction_id": made.pk, "preset_id": preset.pk}
+    link, _ = SharedLink.objects.get_or_create(session_id=made.session_id, leaf=made)
+    values = {
+        "session_id": made.session_id,
+        "interaction_id": made.pk,
+        "preset_id": preset.pk,
+        "token": link.token,
+    }
     return reverse(name, kwargs={key: value for key, value in values.items() if key in pattern.pattern.converters})
 
 
