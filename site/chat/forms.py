@@ -100,6 +100,21 @@ class SearchForm(forms.Form):
     )
 
 
+class ImportForm(forms.Form):
+    """A file of chats."""
+
+    file = forms.FileField(
+        label=gettext_lazy("File"),
+        widget=forms.FileInput(attrs={"accept": ".json,.zip,application/json,application/zip"}),
+        error_messages={
+            "required": gettext_lazy("Choose a file first."),
+            "missing": gettext_lazy("Choose a file first."),
+            "invalid": gettext_lazy("Choose a file first."),
+            "empty": gettext_lazy("This file is empty. Choose the file as it was exported."),
+        },
+    )
+
+
 class UndoForm(forms.Form):
     """`deleted`: when it was deleted, to the microsecond, as the notice had it."""
 

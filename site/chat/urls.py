@@ -10,6 +10,7 @@ urlpatterns = [
     path("chat/", asking.new_chat, name="new_chat"),
     path("chat/all/", sessions.all_sessions, name="all_sessions"),
     path("chat/export/", transfer.export_sessions, name="export_sessions"),
+    path("chat/import/", transfer.import_sessions, name="import_sessions"),
     path("chat/undelete/", sessions.undelete, name="undelete_sessions"),
     path("chat/<uuid:session_id>/", asking.session, name="session"),
     path("chat/<uuid:session_id>/live/", live.live, name="live_session"),

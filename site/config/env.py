@@ -75,6 +75,7 @@ class Env(BaseSettings):
     web_processes: Annotated[int, Field(ge=1, le=64)] = 1
     https: bool = False
     answers_per_user: Annotated[int, Field(ge=1, le=100_000)] = 8
+    import_max_mb: Annotated[int, Field(ge=1, le=1000)] = 50
     database_pool: Annotated[int, Field(ge=2, le=1000)] = 16
     # Seconds. Connecting; until the first token of an answer (it may wait in the server's queue); between two tokens;
     # and for how long a server that is away or overloaded is tried again before the answer fails.

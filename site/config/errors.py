@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from django.conf import settings
 from django.core.exceptions import DisallowedHost
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
@@ -88,6 +89,11 @@ def length_required(request: HttpRequest) -> HttpResponse:
 
 def too_large(request: HttpRequest) -> HttpResponse:
     return _answer(request, TOO_LARGE)
+
+
+def file_too_large(request: HttpRequest) -> HttpResponse:
+    advice = _("It may have %(megabytes)s MB at most. Export fewer chats at a time.")
+    return _answer(request, replace(TOO_LARGE, advice=advice % {"megabytes": settings.IMPORT_MAX_BYTES // 1_000_000}))
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

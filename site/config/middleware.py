@@ -145,7 +145,11 @@ class InlineCommon(Inline, CommonMiddleware):
 
 class InlineCsrf(Inline, CsrfViewMiddleware):
     async def process_view(self, request: HttpRequest, *view: Any) -> HttpResponseBase | None:  # type: ignore[override]
-        return super().process_view(request, *view)
+        check = super().process_view
+        # It reads the form for its token. One with a file is large.
+        if request.content_type == "multipart/form-data":
+            return await sync_to_async(check)(request, *view)
+        return check(request, *view)
 
 
 class InlineAuthentication(Inline, AuthenticationMiddleware):

@@ -173,6 +173,8 @@ if ENV.https:
 # sent.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 3_000_000
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 200
+# A file of chats, where one is expected: see config.limits. Django keeps it on disk while it is read.
+IMPORT_MAX_BYTES = ENV.import_max_mb * 1_000_000
 
 # Each under its own name. English is in the code, the others are in locale/: see config.catalogs.
 LANGUAGES = [("en", "English"), ("de", "Deutsch"), ("zh-hans", "简体中文"), ("ar", "العربية")]

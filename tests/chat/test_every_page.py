@@ -16,6 +16,7 @@ ROUTES = {
     "new_chat": {"GET", "POST"},
     "all_sessions": {"GET", "POST"},
     "export_sessions": {"GET", "POST"},
+    "import_sessions": {"GET", "POST"},
     "undelete_sessions": {"POST"},
     "session": {"GET", "POST"},
     "live_session": {"GET"},

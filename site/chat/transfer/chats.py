@@ -10,7 +10,7 @@ outside the file. What a later version adds is passed over; what it changes rais
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -49,7 +49,7 @@ class Interaction(msgspec.Struct, kw_only=True):
     error_message: Annotated[str, Meta(max_length=10_000)] = ""
     parameters: dict[str, Any] = {}
     model_id: Annotated[str, Meta(max_length=300)] = ""
-    seed: Annotated[int, Meta(ge=0, lt=2**63 - 1)] | None = None
+    seed: Annotated[int, Meta(ge=0, le=2**63 - 1)] | None = None
     prompt_tokens: Count | None = None
     generated_tokens: Count | None = None
     first_token_ms: Count | None = None
@@ -105,13 +105,22 @@ def check(chat: Chat) -> None:
     try:
         for one in parts:
             one.parameters = _checked(one.parameters)
+            _to_utc(one)
     except ParameterError as error:
         raise Unusable(BAD_PARAMETERS) from error
+    except OverflowError as error:  # a time just before or after all that there are
+        raise Unusable(BROKEN) from error
     _check_tree(chat.interactions)
 
 
 def _texts(one: Chat | Interaction) -> list[str]:
     return [value for value in msgspec.structs.astuple(one) if isinstance(value, str)]
+
+
+def _to_utc(one: Chat | Interaction) -> None:
+    for name in ("created", "updated", "finished"):
+        if (time := getattr(one, name, None)) is not None:
+            setattr(one, name, time.astimezone(UTC))
 
 
 def _checked(parameters: dict[str, Any]) -> dict[str, Any]:

@@ -6,20 +6,28 @@ from collections.abc import Collection
 from uuid import UUID
 
 from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.contrib import messages
 from django.http import HttpResponse, HttpResponseBase, QueryDict
+from django.shortcuts import render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import content_disposition_header
-from django.utils.translation import get_language
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 
 from chat.access import get_session
 from chat.database import in_thread
-from chat.requests import HtmxRequest, log_in_first, look_who_asks, told
+from chat.forms import ImportForm
+from chat.requests import HtmxRequest, SeeOther, log_in_first, login_needed, look_who_asks, told
 from chat.responses import Unbuffered
+from chat.sidebar import sidebar_context
 from chat.transfer import export
+from chat.transfer.importing import Report, import_chats
 from chat.transfer.markdown import file_name
+from chat.transfer.reading import NotAnExport
 
 TYPES = {"json": "application/json", "md": "text/markdown; charset=utf-8"}
 
@@ -77,3 +85,64 @@ async def _download(
     header = content_disposition_header(as_attachment=True, filename=file_name(title, ending))
     response["Content-Disposition"] = header or "attachment"
     return response
+
+
+# Taking in ------------------------------------------------------------------------------------------------------------
+
+# How many chats are named that were left out for one reason.
+NAMED = 3
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+@login_needed
+def import_sessions(request: HtmxRequest) -> HttpResponse:
+    """GET: where a file is chosen; POST: takes its chats in, and says what came of it."""
+    if request.method == "GET":
+        return _import_page(request, ImportForm())
+    form = ImportForm(request.POST, request.FILES)
+    if form.is_valid():
+        try:
+            report = import_chats(owner_id=request.user.pk, data=form.cleaned_data["file"].read())
+        except NotAnExport as error:
+            form.add_error("file", str(error.reason))
+        else:
+            for sentence in _sentences(report):
+                messages.info(request, sentence)
+            return SeeOther(reverse("import_sessions")) if not request.htmx else _import_page(request, ImportForm())
+    return _import_page(request, form)
+
+
+def _import_page(request: HtmxRequest, form: ImportForm) -> HttpResponse:
+    context = {"form": form, "limit": settings.IMPORT_MAX_BYTES // 1_000_000, **sidebar_context(request.user)}
+    template = "_fragments/imported.html" if request.htmx else "chat/import.html"
+    return render(request, template, context, status=422 if form.errors else 200)
+
+
+def _sentences(report: Report) -> list[str]:
+    """What was taken in, and what was left out and why."""
+    told = [_taken(report)] if report.chats or not report.left_out else []
+    if report.skipped:
+        told.append(
+            ngettext(
+                "%(count)d message of a tool or program was left out.",
+                "%(count)d messages of tools and programs were left out.",
+                report.skipped,
+            )
+            % {"count": report.skipped}
+        )
+    return told + [_left_out(str(reason), titles) for reason, titles in report.left_out.items()]
+
+
+def _taken(report: Report) -> str:
+    chats = ngettext("%(count)d chat", "%(count)d chats", report.chats) % {"count": report.chats}
+    questions = ngettext("%(count)d question", "%(count)d questions", report.messages) % {"count": report.messages}
+    return _("Imported: %(chats)s with %(questions)s.") % {"chats": chats, "questions": questions}
+
+
+def _left_out(reason: str, titles: list[str]) -> str:
+    named = [_("“%(title)s”") % {"title": title} for title in titles if title][:NAMED]
+    sentence = ngettext(
+        "%(count)d chat was left out: %(reason)s.", "%(count)d chats were left out: %(reason)s.", len(titles)
+    ) % {"count": len(titles), "reason": reason}
+    return " ".join([sentence, *named, *(["…"] if named and len(titles) > len(named) else [])])
