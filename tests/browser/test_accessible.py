@@ -280,6 +280,18 @@ async def menus_open(scene: Scene) -> None:
     await scene.page.locator("details").evaluate_all("(all) => all.forEach((one) => (one.open = true))")
 
 
+async def link_made(scene: Scene) -> None:
+    await scene.open(f"{scene.chat}share/")
+    await scene.page.get_by_role("button", name="Make a link").click()
+    await expect(scene.page.get_by_role("button", name="Revoke").first).to_be_visible()
+
+
+async def shared(scene: Scene) -> None:
+    await link_made(scene)
+    await scene.page.locator("main a[href*='/s/']").first.click()
+    await expect(scene.page.get_by_text("A shared conversation")).to_be_visible()
+
+
 async def in_arabic(scene: Scene) -> None:
     await scene.page.set_extra_http_headers({"Accept-Language": "ar"})
     await scene.open(scene.chat)
@@ -360,6 +372,8 @@ PAGES: dict[str, Reach] = {
     "log-ins": at("/settings/log-ins/"),
     "API tokens": at("/settings/tokens/"),
     "settings of a chat": at("{chat}settings/"),
+    "sharing": link_made,
+    "shared": shared,
     "chat, right to left": in_arabic,
     "not found": not_found,
     "form expired": form_expired,
