@@ -372,6 +372,7 @@ PAGES: dict[str, Reach] = {
     "log-ins": at("/settings/log-ins/"),
     "API tokens": at("/settings/tokens/"),
     "settings of a chat": at("{chat}settings/"),
+    "importing": at("/chat/import/"),
     "sharing": link_made,
     "shared": shared,
     "chat, right to left": in_arabic,
