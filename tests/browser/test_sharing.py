@@ -1,0 +1,34 @@
+"""Sharing a chat in a browser, with JavaScript and without, and reading what is shared."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.conftest import Stubbed, Visit
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without"])
+async def test_share_read_and_revoke(stubbed: Stubbed, visit: Visit, scripts: bool):
+    visitor = await visit(stubbed.stack, java_script_enabled=scripts)
+    name = await visitor.sign_up()
+    await visitor.ask("How do apples grow?")
+    await expect(visitor.page.get_by_role("button", name="Try again")).to_be_visible()
+    page = visitor.page
+    await page.locator("#chat-menu summary").click()
+    await page.locator("#chat-menu").get_by_role("link", name="Share and export").click()
+    await page.get_by_role("button", name="Make a link").click()
+    link = page.locator(".share a", has_text="/s/")
+    address = await link.inner_text()
+    reader = await visit(stubbed.stack, java_script_enabled=scripts)
+    await reader.page.goto(address)
+    await expect(reader.page.locator(".question-text")).to_have_text("How do apples grow?")
+    await expect(reader.page.locator(".blocks")).not_to_be_empty()
+    await expect(reader.page.get_by_text(name)).to_have_count(0)
+    await page.get_by_role("button", name="Revoke").click()
+    await expect(link).to_have_count(0)
+    reader.expect_complaint("404")
+    await reader.page.reload()
+    await expect(reader.page.get_by_role("heading", name="There is nothing here")).to_be_visible()
