@@ -77,6 +77,16 @@ async def test_a_chats_system_prompt_and_its_answers_length_count(small: ChatPro
     assert "it has 1,506 tokens" in refused.text
 
 
+async def test_a_question_made_too_long_by_editing_is_refused_and_kept(small: ChatProcess, page: Browser, owner: User):
+    begun = await ask(owner)
+    await finished(small, begun)
+    response = await send(page, words(ROOM), f"/interactions/{begun.pk}/edit/")
+    assert response.status_code == 422
+    assert "it has 1,504 tokens, and 1,500 fit" in response.text
+    assert words(ROOM) in response.text
+    assert await count_of_interactions() == 1
+
+
 async def test_a_new_chat_begins_with_its_owners_system_prompt(small: ChatProcess, page: Browser):
     await in_thread(User.objects.update, system_prompt="Be brief.")
     assert (await send(page, words(ROOM - 4))).status_code == 422
