@@ -11,19 +11,24 @@ from accounts.models import ApiToken, User
 from chat import sharing
 from chat.database import in_thread
 from chat.models import Preset
+from chat.transfer.reading import chats_in
 from tests.support.answers import make_answered
 from tests.support.site_server import SiteServer
 
 ADDRESS = "/settings/account/data/"
 
 
-async def downloaded(site: SiteServer, user: User) -> dict[str, Any]:
-    """The files of the archive by name."""
+async def archive_of(site: SiteServer, user: User) -> bytes:
     async with site.browser(user) as client, client.get(ADDRESS) as response:
         assert response.status == 200
         assert response.headers["Content-Type"] == "application/zip"
         assert response.headers["Content-Disposition"].startswith('attachment; filename="parley-')
-        archive = zipfile.ZipFile(io.BytesIO(await response.read()))
+        return await response.read()
+
+
+async def downloaded(site: SiteServer, user: User) -> dict[str, Any]:
+    """The files of the archive by name."""
+    archive = zipfile.ZipFile(io.BytesIO(await archive_of(site, user)))
     assert archive.testzip() is None
     texts = {name: archive.read(name).decode() for name in archive.namelist()}
     return {name: json.loads(text) if name.endswith(".json") else text for name, text in texts.items()}
@@ -48,6 +53,13 @@ async def test_it_has_everything_of_the_user_and_nothing_of_others(site: SiteSer
     assert [one["query_text"] for one in chat["interactions"]] == ["owner asks"]
     assert all(name in files["README.txt"] for name in files if name != "README.txt")
     assert "stranger" not in json.dumps(files)
+
+
+async def test_its_chats_can_be_imported_again(site: SiteServer, owner: User):
+    await in_thread(make_everything, owner)
+    (found,) = chats_in(await archive_of(site, owner), limit=1_000_000)
+    assert found.chat is not None
+    assert [one.query_text for one in found.chat.interactions] == ["owner asks"]
 
 
 async def test_it_has_no_secret(site: SiteServer, owner: User):
