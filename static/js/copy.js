@@ -33,7 +33,9 @@ onPage("click", async ({ target }) => {
   const button = target.closest(".copy");
   if (!button) return;
   const code = button.closest(".code")?.querySelector("pre");
-  if (code) {
+  if (button.value) {
+    await navigator.clipboard.writeText(button.value); // a link
+  } else if (code) {
     await navigator.clipboard.writeText(code.innerText.trimEnd());
   } else {
     const answer = button.closest(".answer");
