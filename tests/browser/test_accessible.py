@@ -13,10 +13,11 @@ from typing import Literal
 import pytest
 import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, Locator, Page, StorageState, ViewportSize, expect
+from playwright.async_api import Browser, FilePayload, Locator, Page, StorageState, ViewportSize, expect
 
 from tests.browser.conftest import Stubbed, Visit
 from tests.browser.visitor import Visitor
+from tests.chat.transfer.samples import file_of, parley
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -329,6 +330,23 @@ async def list_of_shortcuts(scene: Scene) -> None:
     await expect(scene.page.get_by_role("dialog")).to_be_visible()
 
 
+async def imported(scene: Scene) -> None:
+    await _import(scene, file_of(parley(), parley(title="broken", interactions=5)))
+    await expect(scene.page.locator(".message")).to_have_count(2)
+
+
+async def import_refused(scene: Scene) -> None:
+    await _import(scene, b"no chats")
+    await expect(scene.page.locator(".field-error")).to_be_visible()
+
+
+async def _import(scene: Scene, content: bytes) -> None:
+    await scene.open("/chat/import/")
+    file: FilePayload = {"name": "chats.json", "mimeType": "application/json", "buffer": content}
+    await scene.page.get_by_label("File").set_input_files(file)
+    await scene.page.get_by_role("button", name="Import", exact=True).click()
+
+
 PAGES: dict[str, Reach] = {
     "log in, refused": log_in_refused,
     "sign up, refused": sign_up_refused,
@@ -361,6 +379,9 @@ PAGES: dict[str, Reach] = {
     "too late to undo": too_late_to_undo,
     "search refused": search_refused,
     "found in the list": found_in_the_list,
+    "import and export": at("/chat/import/"),
+    "imported": imported,
+    "import refused": import_refused,
     "rename": at("{chat}rename/"),
     "delete": at("{chat}delete/"),
     "settings": at("/settings/"),

@@ -17,6 +17,7 @@ from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
+from django_htmx.http import reswap, retarget
 
 from chat.access import get_session
 from chat.database import in_thread
@@ -116,7 +117,8 @@ def import_sessions(request: HtmxRequest) -> HttpResponse:
 def _import_page(request: HtmxRequest, form: ImportForm) -> HttpResponse:
     context = {"form": form, "limit": settings.IMPORT_MAX_BYTES // 1_000_000, **sidebar_context(request.user)}
     template = "_fragments/imported.html" if request.htmx else "chat/import.html"
-    return render(request, template, context, status=422 if form.errors else 200)
+    response = render(request, template, context, status=422 if form.errors else 200)
+    return reswap(retarget(response, "#import"), "outerHTML") if request.htmx else response
 
 
 def _sentences(report: Report) -> list[str]:

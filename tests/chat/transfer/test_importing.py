@@ -225,6 +225,7 @@ def test_htmx_gets_the_form_anew_with_the_list_and_what_came_of_it(browser: Brow
 def test_a_file_that_cannot_be_read_says_so_beside_the_field(browser: Browser, htmx: bool, data: bytes, sentence: str):
     response = upload(browser, data, htmx=htmx)
     assert (response.status_code, is_page(response)) == (422, not htmx)
+    assert response.headers.get("HX-Retarget") == ("#import" if htmx else None)
     assert f'role="alert"><p>{sentence}' in response.text
     assert 'aria-invalid="true"' in response.text
 
