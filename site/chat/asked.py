@@ -70,6 +70,7 @@ def context(interaction: Interaction, *, key: str, ticket: str) -> dict[str, Any
         "session": interaction.session,
         "turn": presentation.asked_turn(interaction),
         "ticket": ticket,
+        "leaf_id": interaction.pk,
         **presentation.composer_context(form),
     }
 

@@ -114,6 +114,14 @@ def test_htmx_gets_the_turns_of_the_other_path_and_what_the_next_question_follow
     assert 'id="composer"' not in response.text, "what is typed there stays"
 
 
+@pytest.mark.parametrize("htmx", [True, False], ids=["htmx", "plain"])
+def test_what_is_shared_is_the_path_that_is_shown(browser: Browser, tree: Tree, htmx: bool):
+    assert f"/share/?at={tree.last.pk}" in browser.get(f"{tree.page}?at={tree.first.pk}", htmx=htmx).text
+    asked = browser.post(tree.page, {"query": "And now?", "after": tree.last.pk}, htmx=True)
+    newest = Interaction.objects.latest("created")
+    assert f"/share/?at={newest.pk}" in asked.text
+
+
 @pytest.mark.parametrize("name", ["at", "before", "after"])
 def test_what_is_not_in_the_chat_is_not_found(browser: Browser, owner: User, tree: Tree, name: str):
     elsewhere = make_answered(owner, "elsewhere")
