@@ -290,7 +290,7 @@ async def link_made(scene: Scene) -> None:
 async def shared(scene: Scene) -> None:
     await link_made(scene)
     await scene.page.locator("main a[href*='/s/']").first.click()
-    await expect(scene.page.get_by_text("A shared conversation")).to_be_visible()
+    await expect(scene.page.locator(".shared-foot")).to_be_visible()
 
 
 async def in_arabic(scene: Scene) -> None:
