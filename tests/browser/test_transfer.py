@@ -26,9 +26,16 @@ async def arrive(visit: Visit, stubbed: Stubbed, scripts: bool, *questions: str)
     await visitor.sign_up()
     for question in questions:
         await visitor.page.goto(f"{visitor.url}/chat/")
-        await visitor.ask(question)
-        await visitor.until_finished()
+        await ask(visitor, question)
     return visitor
+
+
+async def ask(visitor: Visitor, question: str) -> None:
+    """Ask, and wait for the page that has the finished answer: what streams itself says so in another way."""
+    await visitor.ask(question)
+    await expect(visitor.page.get_by_role("button", name="Good answer").last).to_be_visible()
+    await visitor.page.reload()
+    await visitor.until_finished()
 
 
 async def download(visitor: Visitor, link: Locator) -> tuple[str, str]:
@@ -85,8 +92,7 @@ async def test_chats_of_another_program_are_taken_in_and_gone_on_with(stubbed: S
     await page.get_by_role("link", name="Apples", exact=True).click()
     await expect(page.locator(".question-text")).to_have_text([APPLES, "[image]\n\nWhat is this?"])
     await expect(page.locator(".answer .blocks").first).to_have_text("On trees.")
-    await visitor.ask("Thank you.")
-    await visitor.until_finished()
+    await ask(visitor, "Thank you.")
     await expect(page.locator(".turn")).to_have_count(3)
 
 
