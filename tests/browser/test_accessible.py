@@ -336,6 +336,7 @@ async def imported(scene: Scene) -> None:
 
 
 async def import_refused(scene: Scene) -> None:
+    scene.visitor.expect_complaint("422")
     await _import(scene, b"no chats")
     await expect(scene.page.locator(".field-error")).to_be_visible()
 
