@@ -3,6 +3,7 @@ password, no token, and nothing by which either could be found."""
 
 from __future__ import annotations
 
+import asyncio
 import zipfile
 from collections.abc import AsyncGenerator
 from typing import Any
@@ -58,8 +59,9 @@ async def zip_of(*, user: User) -> AsyncGenerator[bytes]:
             archive.writestr(f"{name}.json", msgspec.json.format(msgspec.json.encode(rows), indent=2))
         with archive.open("conversations.json", "w", force_zip64=True) as chats:
             async for piece in export.json_of(owner_id=user.pk):
-                chats.write(piece)
-                yield outbox.take()
+                await asyncio.to_thread(chats.write, piece)  # to compress long texts takes a while
+                if packed := outbox.take():
+                    yield packed
     yield outbox.take()
 
 

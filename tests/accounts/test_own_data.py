@@ -8,11 +8,11 @@ import zipfile
 from typing import Any
 
 from accounts.models import ApiToken, User
-from chat import sharing
+from chat import own_data, sharing
 from chat.database import in_thread
 from chat.models import Preset
 from chat.transfer.reading import chats_in
-from tests.support.answers import make_answered
+from tests.support.answers import make_answered, make_chain
 from tests.support.site_server import SiteServer
 
 ADDRESS = "/settings/account/data/"
@@ -78,3 +78,23 @@ async def test_a_visitor_is_sent_to_the_log_in_page(site: SiteServer):
     async with site.browser() as client, client.get(ADDRESS, allow_redirects=False) as response:
         assert response.status == 302
         assert response.headers["Location"].startswith("/accounts/login/")
+
+
+async def test_a_large_account_goes_in_small_pieces(transactional_db: None, owner: User):
+    chain = await in_thread(make_chain, owner, 10_000)
+    pieces = [piece async for piece in own_data.zip_of(user=owner)]
+    assert 0 < min(map(len, pieces)) <= max(map(len, pieces)) < 100_000
+    archive = zipfile.ZipFile(io.BytesIO(b"".join(pieces)))
+    assert archive.testzip() is None
+    (chat,) = json.loads(archive.read("conversations.json"))["sessions"]
+    assert [one["id"] for one in chat["interactions"]] == [str(one.pk) for one in chain]
+
+
+async def test_a_download_that_is_broken_off_leaves_nothing_behind(site: SiteServer, owner: User):
+    await in_thread(make_chain, owner, 2_000)
+    async with site.browser(owner) as client:
+        async with client.get(ADDRESS) as response:
+            assert await response.content.read(100)
+            response.close()
+        async with client.get(ADDRESS) as response:
+            assert zipfile.ZipFile(io.BytesIO(await response.read())).testzip() is None
