@@ -135,6 +135,20 @@ def test_open_webuis_older_list_of_messages_and_a_chat_alone():
 # Broken ones
 
 
+def damaged(packed: bytes) -> bytes:
+    """What is packed is nothing that can be unpacked; all around it is as it was."""
+    start = packed.index(b"conversations.json") + len("conversations.json")
+    return packed[:start] + b"\xff" * 4 + packed[start + 4 :]
+
+
+def locked(packed: bytes) -> bytes:
+    """Both heads of the file say that there is a password."""
+    for head, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        place = packed.index(head) + flags
+        packed = packed[:place] + b"\x01" + packed[place + 1 :]
+    return packed
+
+
 @pytest.mark.parametrize(
     ("changed", "why"),
     [
@@ -177,6 +191,8 @@ def test_a_chat_that_cannot_be_kept_says_why_and_the_others_are_read(changed: di
         (b'{"format": "other", "sessions": []}', reading.UNKNOWN),
         (file_of(version=2), reading.NEWER),
         (b"PK\x03\x04 no archive", reading.NO_ARCHIVE),
+        (damaged(archive({"conversations.json": b"[]" * 100})), reading.NO_ARCHIVE),
+        (locked(archive({"conversations.json": b"[]"})), reading.NO_ARCHIVE),
         (archive({"chat.html": b"x"}), reading.NOTHING_INSIDE),
         (archive({"conversations.json": b"x"}), reading.NO_JSON),
         (archive({"conversations.json": b" " * (LIMIT + 1)}), reading.TOO_LARGE),
