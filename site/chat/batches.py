@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 
 from django.db import InterfaceError, OperationalError
 
-from chat.database import in_thread
+from chat.database import in_batch_thread
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -70,12 +70,14 @@ class Batch(Generic[T, R]):
 
     async def _make(self, taken: list[tuple[T, asyncio.Future[R]]]) -> None:
         try:
-            outcomes: Sequence[R | Exception] = await in_thread(self._call, [item for item, _ in taken])
+            outcomes: Sequence[R | Exception] = await in_batch_thread(self._call, [item for item, _ in taken])
         except Exception as error:
             if len(taken) > 1 and not isinstance(error, AWAY):
                 for one in taken:
                     await self._make([one])
                 return
+            if isinstance(error, AWAY):  # what has come meanwhile has waited for it as long
+                taken, self._waiting = taken + self._waiting, []
             outcomes = [error] * len(taken)
         for (_, result), outcome in zip(taken, outcomes, strict=True):
             _tell(result, outcome)

@@ -20,12 +20,21 @@ T = TypeVar("T")
 
 # Few: every call is one short transaction, and all running answers share the checkpoint's.
 _threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="database")
+# Of their own: while the database is away each call waits for it for seconds, and a browser that reloads must not keep
+# the checkpoint from being the first when it is back.
+_batch_threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="batches")
 
 
 async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Run a short database function without blocking the event loop, and without keeping a connection after it."""
     call = partial(call_and_release, function, *args, **kwargs)
     return await asyncio.get_running_loop().run_in_executor(_threads, call)
+
+
+async def in_batch_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """The same for what many requests wait for together."""
+    call = partial(call_and_release, function, *args, **kwargs)
+    return await asyncio.get_running_loop().run_in_executor(_batch_threads, call)
 
 
 def call_and_release(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

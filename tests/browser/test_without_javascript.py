@@ -135,7 +135,7 @@ async def test_stop_try_again_rename_and_delete(stubbed: Stubbed, visit: Visit):
     assert await until_told(visitor) == "Hello, world."
 
     await page.locator(".menu > summary").click()
-    await page.locator(".item-menu > summary").click()
+    await page.locator(".session-item .item-menu > summary").click()
     await page.get_by_role("link", name="Rename").click()
     await page.get_by_label("Name").fill("Lighthouse")
     await page.get_by_role("button", name="Save").click()

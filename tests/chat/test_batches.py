@@ -88,6 +88,13 @@ async def test_while_the_database_is_away_everyone_is_told_at_once():
     assert calls.made == [[1], [2, 500, 4]], "not tried one by one: each would wait for the database"
 
 
+async def test_who_has_waited_while_the_database_was_away_does_not_wait_again():
+    calls = Calls(held=True)
+    others = await gathered(Batch(calls), calls, 500, 2, 4)
+    assert [type(other) for other in others] == [OperationalError] * 3
+    assert calls.made == [[500]]
+
+
 async def test_one_who_leaves_takes_nothing_from_the_others():
     calls = Calls(held=True)
     batch: Batch[int, int] = Batch(calls)

@@ -117,7 +117,7 @@ def test_htmx_gets_the_turns_of_the_other_path_and_what_the_next_question_follow
 @pytest.mark.parametrize("htmx", [True, False], ids=["htmx", "plain"])
 def test_what_is_shared_is_the_path_that_is_shown(browser: Browser, tree: Tree, htmx: bool):
     assert f"/share/?at={tree.last.pk}" in browser.get(f"{tree.page}?at={tree.first.pk}", htmx=htmx).text
-    asked = browser.post(tree.page, {"query": "And now?", "after": tree.last.pk}, htmx=True)
+    asked = browser.post(tree.page, {"query": "And now?", "after": str(tree.last.pk)}, htmx=True)
     newest = Interaction.objects.latest("created")
     assert f"/share/?at={newest.pk}" in asked.text
 

@@ -19,7 +19,7 @@ from tests.support.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-KEY = re.compile(r'name="idempotency_key" value="([^"]+)"')
+KEY = re.compile(r'id="composer".*?name="idempotency_key" value="([^"]+)"', re.DOTALL)
 
 
 async def posted(client: aiohttp.ClientSession, path: str, **request: Any) -> aiohttp.ClientResponse:

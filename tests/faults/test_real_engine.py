@@ -122,6 +122,6 @@ async def test_a_question_that_alone_is_too_long_fails_with_the_numbers_and_the_
     assert int(tokens) == await engine.count_tokens([{"role": "user", "content": query}])
     assert int(limit) == WINDOW - WINDOW // 4
     async with person.browser(host.url) as browser, browser.get(f"/chat/{answer['session_id']}/") as page:
-        assert f"{tokens} tokens, of which it takes {limit}" in await page.text()
+        assert f"it has {tokens} tokens, and {limit} fit" in await page.text()
     after = await tell(host.url, person, "Name three birds.", answer["session_id"])
     assert after["dropped_turns"] == 0
