@@ -18,7 +18,9 @@ from rest_framework_simplejwt.tokens import Token
 from rest_framework_simplejwt.utils import aware_utcnow
 
 from accounts.models import User
+from api.authentication import is_personal, personal_token
 from api.errors import headers_of, of_exception
+from chat.database import in_thread
 
 P = ParamSpec("P")
 
@@ -47,28 +49,39 @@ def api_view(*methods: str) -> Callable[[View[P]], View[P]]:
 
 
 def authenticate(request: HttpRequest) -> User:
-    """The user whose access token the request carries. One query.
+    """The user whose token the request carries. One query.
 
     Raises:
-        AuthenticationFailed, NotAuthenticated, InvalidToken
+        AuthenticationFailed, NotAuthenticated, InvalidToken, PermissionDenied
     """
-    return _authentication.get_user(_token(request))  # type: ignore[return-value]  # AUTH_USER_MODEL is ours
+    raw = _raw_token(request)
+    if is_personal(raw):
+        return personal_token(raw, request.method or "").owner
+    return _authentication.get_user(_token(raw))  # type: ignore[return-value]  # AUTH_USER_MODEL is ours
 
 
-def token_user_id(request: HttpRequest) -> int:
-    """The same by the token alone: whether the user is still there and active is left to whoever uses the id.
+async def asker_id(request: HttpRequest) -> int:
+    """The same, by an access token alone where it is one: whether that user is still there and active is left to
+    whoever uses the id.
 
     Raises:
-        AuthenticationFailed, NotAuthenticated, InvalidToken
+        AuthenticationFailed, NotAuthenticated, InvalidToken, PermissionDenied
     """
-    return int(_token(request)[api_settings.USER_ID_CLAIM])
+    raw = _raw_token(request)
+    if is_personal(raw):
+        return (await in_thread(personal_token, raw, request.method or "")).owner_id
+    return int(_token(raw)[api_settings.USER_ID_CLAIM])
 
 
-def _token(request: HttpRequest) -> Token:
+def _raw_token(request: HttpRequest) -> bytes:
     header = _authentication.get_header(request)  # type: ignore[arg-type]  # reads request.META alone
     raw = _authentication.get_raw_token(header) if header else None
     if raw is None:
         raise exceptions.NotAuthenticated
+    return raw
+
+
+def _token(raw: bytes) -> Token:
     token = _verified(raw)
     try:
         token.check_exp(current_time=aware_utcnow())

@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from rest_framework.exceptions import APIException, AuthenticationFailed, ValidationError
 from rest_framework.utils.encoders import JSONEncoder
 
-from api.asynchronous import api_view, authenticate, read_json, token_user_id
+from api.asynchronous import api_view, asker_id, authenticate, read_json
 from api.errors import problem
 from api.serializers import ChatInput, InteractionOutput, chat_output
 from chat import conversation
@@ -40,7 +40,7 @@ class NotNow(APIException):
 @api_view("POST")
 async def process_chat_message(request: HttpRequest) -> HttpResponseBase:
     """POST /api/chat/: ask, and wait for the answer or follow it."""
-    owner_id = token_user_id(request)
+    owner_id = await asker_id(request)
     process = _process()
     interaction, stream = await _ask(request, owner_id)
     if stream:

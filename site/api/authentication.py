@@ -1,0 +1,47 @@
+"""Who asks: `Authorization: Bearer` with an access token (a JWT), or with a personal API token of `accounts.tokens`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework.exceptions import PermissionDenied
+from rest_framework.permissions import SAFE_METHODS
+from rest_framework.request import Request
+from rest_framework_simplejwt.authentication import JWTAuthentication
+from rest_framework_simplejwt.exceptions import InvalidToken
+
+from accounts import tokens
+from accounts.models import ApiToken
+
+
+class BearerAuthentication(JWTAuthentication):
+    """simplejwt's, and personal tokens beside it."""
+
+    def authenticate(self, request: Request) -> tuple[Any, Any] | None:
+        header = self.get_header(request)
+        raw = self.get_raw_token(header) if header else None
+        if raw is not None and is_personal(raw):
+            row = personal_token(raw, request.method or "")
+            return row.owner, row
+        return super().authenticate(request)
+
+
+def is_personal(raw: bytes) -> bool:
+    """Whether a token is a personal one, good or not."""
+    return raw.startswith(tokens.PREFIX.encode())
+
+
+def personal_token(raw: bytes, method: str) -> ApiToken:
+    """The row of a personal token that may be used for a request with this method, its owner loaded with it. Two
+    statements at most.
+
+    Raises:
+        InvalidToken: it is unknown, has expired or was revoked, or its owner was deactivated.
+        PermissionDenied: its scopes do not allow it. `chat` includes reading.
+    """
+    row = tokens.find(raw.decode(errors="replace"))
+    if row is None:
+        raise InvalidToken("This API token is not known, has expired or was revoked. Make a new one in the settings.")
+    if method not in SAFE_METHODS and "chat" not in row.scopes:
+        raise PermissionDenied("This API token may only read. Make one that may chat in the settings.", "wrong_scope")
+    return row
