@@ -84,12 +84,12 @@ def api(port: int) -> Follower:
         if response.status != 200:
             raise Failed(f"POST /api/chat/ answered {response.status}: {(await response.body())[:200]!r}")
         async for piece in response.pieces():
-            if b"event: done" in piece:
-                data = json.loads(piece.partition(b"event: done\ndata: ")[2])
-                seen.key = data["id"]
-            elif b"event: delta" in piece and (stamps := STAMP.findall(_text(piece))):
+            live, _, done = piece.partition(b"event: done\ndata: ")
+            if stamps := STAMP.findall(_text(live)):
                 seen.tokens += len(stamps)
                 seen.see(stamps)
+            if done:
+                seen.key = json.loads(done)["id"]
         seen.ended = time.monotonic()
         response.close()
         return seen
@@ -97,12 +97,14 @@ def api(port: int) -> Follower:
     return follow
 
 
-def _text(delta: bytes) -> bytes:
-    return str(json.loads(delta.partition(b"data: ")[2])["text"]).encode()
+def _text(events: bytes) -> bytes:
+    delta = events.partition(b"event: delta")[2].partition(b"data: ")[2]
+    return str(json.loads(delta)["text"]).encode() if delta else b""
 
 
 def browser(port: int) -> Follower:
-    """POST /chat/ as HTMX does, then the answer's event stream. Tokens are counted in the finished message."""
+    """POST /chat/ as HTMX does, then the answer's event stream over the same connection. Tokens are counted in the
+    finished message."""
 
     async def follow(account: Account) -> Followed:
         seen = Followed(time.monotonic())
@@ -110,19 +112,18 @@ def browser(port: int) -> Follower:
         body = urlencode({"query": "Hi", "csrfmiddlewaretoken": account.csrf}).encode()
         response = await request(port, "POST", "/chat/", headers=FORM | {"Cookie": cookie}, body=body)
         page = await response.body()
-        response.close()
         found = STREAM.search(page)
         if response.status != 200 or found is None:
             raise Failed(f"POST /chat/ answered {response.status}: {page[:200]!r}")
         path = unescape(found[1].decode())
         seen.key = path.split("/")[2]
-        stream = await request(port, "GET", path, headers={"Cookie": cookie})
+        stream = await request(port, "GET", path, headers={"Cookie": cookie}, after=response)
         last = 0
         async for piece in stream.pieces():
-            stamps = STAMP.findall(piece)
-            if b"event: done" in piece:
-                seen.tokens = len(STAMP.findall(piece.partition(b"event: done")[2].partition(b"answer-actions")[0]))
-            elif new := [stamp for stamp in stamps if int(stamp) > last]:
+            live, _, done = piece.partition(b"event: done")
+            if done:
+                seen.tokens = len(STAMP.findall(done.partition(b"answer-actions")[0]))
+            if new := [stamp for stamp in STAMP.findall(live) if int(stamp) > last]:
                 last = int(new[-1])
                 seen.see(new)
         seen.ended = time.monotonic()

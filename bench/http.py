@@ -1,5 +1,5 @@
-"""The load generator's HTTP: one request over one connection, read as it arrives. As lean as it can be, since it
-shares two cores with what it measures."""
+"""The load generator's HTTP: requests over connections that are kept, as browsers and clients keep them, where another
+follows. As lean as it can be, since it shares two cores with what it measures."""
 
 from __future__ import annotations
 
@@ -41,11 +41,21 @@ class Response:
 
 
 async def request(
-    port: int, method: str, path: str, *, headers: dict[str, str] | None = None, body: bytes = b""
+    port: int,
+    method: str,
+    path: str,
+    *,
+    headers: dict[str, str] | None = None,
+    body: bytes = b"",
+    after: Response | None = None,
 ) -> Response:
-    """Send a request to a port of this machine; the response's head is read. Close the response."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**20)
-    lines = [f"{method} {path} HTTP/1.1", f"Host: 127.0.0.1:{port}", "Connection: close"]
+    """Send a request to a port of this machine, over the connection of a response that was read to its end, or over a
+    new one. The response's head is read. Close the response."""
+    if after is None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**20)
+    else:
+        reader, writer = after.reader, after.writer
+    lines = [f"{method} {path} HTTP/1.1", f"Host: 127.0.0.1:{port}"]
     lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
     if method != "GET":
         lines.append(f"Content-Length: {len(body)}")

@@ -103,24 +103,30 @@ async def _events(
     process: ChatProcess, interaction_id: UUID, offset: int, *, opening: Interaction | None = None
 ) -> AsyncGenerator[bytes]:
     """`status` when it changes, `delta` for text, `done` last. `id:` is the offset after the text."""
-    yield retry()
-    told = ""
+    told, begun = "", retry()
     if opening is not None:
         told = opening.status
-        yield event("status", _json(_status(interaction_id, told) | {"session_id": str(opening.session_id)}))
+        begun += event("status", _json(_status(interaction_id, told) | {"session_id": str(opening.session_id)}))
     async with aclosing(follow(process, interaction_id, offset=offset)) as updates:
-        async for update in updates:
+        async for update in updates:  # the first comes at once
+            events = []
             if update.finished is None and (state := _state(update)) != told:
                 told = state
-                yield event("status", _json(_status(interaction_id, update.status) | _waiting(update)))
-            if update.text:
-                end = update.offset + len(update.text)
-                delta = msgspec.json.encode({"text": update.text, "offset": update.offset}).decode()
-                yield event("delta", delta, id_=end)
-            elif update.finished is None:
-                yield comment()
-            if update.finished is not None:
-                yield event("done", _json(InteractionOutput(update.finished).data))
+                events.append(event("status", _json(_status(interaction_id, update.status) | _waiting(update))))
+            # What is sent together is one write.
+            yield begun + b"".join(events + _news(update))
+            begun = b""
+
+
+def _news(update: Update) -> list[bytes]:
+    """The text of an update, its end; a comment that keeps the connection open where it has neither."""
+    events = []
+    if update.text:
+        delta = msgspec.json.encode({"text": update.text, "offset": update.offset}).decode()
+        events.append(event("delta", delta, id_=update.offset + len(update.text)))
+    if update.finished is not None:
+        events.append(event("done", _json(InteractionOutput(update.finished).data)))
+    return events or [comment()]
 
 
 def _state(update: Update) -> str:

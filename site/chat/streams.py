@@ -52,12 +52,13 @@ def _offset(value: str) -> int:
 async def _events(
     process: ChatProcess, csrf_token: Callable[[], str], interaction_id: UUID, start: int
 ) -> AsyncGenerator[bytes]:
-    yield retry()
+    opening = retry()
     answer = AnswerEvents(interaction_id, csrf_token=csrf_token, start=start)
     async with aclosing(follow(process, interaction_id)) as updates:
-        async for update in updates:
-            for item in answer.of(update):
-                yield item
+        async for update in updates:  # the first comes at once
+            # What is sent together is one write.
+            yield opening + b"".join(answer.of(update))
+            opening = b""
 
 
 # A tail is rendered and sent anew with every update, so a long one (code, a table, a list) must wait its turn: with so
