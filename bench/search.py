@@ -25,7 +25,7 @@ REPEATS = 30
 INDEXES = "('interaction_words', 'interaction_parts')"
 TURNS_PER_SESSION = 20
 VOCABULARY = 30_000
-SYLLABLES = ("ba ce di fo gu ha je ki lo mu na pe qui ro su ta ve wi xo yu zen tion ing ment").split()  # noqa: SIM905
+SYLLABLES = ("ba ce di fo gu ha je ki lo mu na pe qui ro su ta ve wi xo yu zen tion ing ment").split()  # noqa: SIM905 - reads better than 23 quoted ones
 CHINESE = "今天气很好我想知道苹果什么时候成熟请告诉谢在哪里可以买到新鲜的梅子和"
 
 
@@ -58,7 +58,7 @@ def _fill(url: str, count: int) -> list[str]:
     weights = [1 / (place + 3) for place in range(len(words))]  # Zipf's law
     began = time.monotonic()
     with psycopg.connect(url, autocommit=True) as connection:
-        made = connection.execute(f"SELECT indexdef FROM pg_indexes WHERE indexname IN {INDEXES}").fetchall()  # noqa: S608
+        made = connection.execute(f"SELECT indexdef FROM pg_indexes WHERE indexname IN {INDEXES}").fetchall()  # noqa: S608 - ours
         connection.execute("DROP INDEX interaction_words, interaction_parts")  # one by one takes ten times as long
         for owner, share in ((1, 0.8), (2, 0.2)):
             _add_user(connection, owner)

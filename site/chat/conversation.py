@@ -25,7 +25,7 @@ from chat.models import (
     Status,
 )
 from chat.parameters import DEFAULTS, checked
-from chat.process import current
+from chat.process import current, stop_runs_on_commit
 from chat.titles import title_from
 
 
@@ -245,10 +245,4 @@ def delete_interaction(*, interaction: Interaction) -> None:
     Interaction.objects.filter(parent=interaction).update(parent=interaction.parent_id)
     pk = interaction.pk
     interaction.delete()
-    transaction.on_commit(lambda: _end_runs([pk]))
-
-
-def _end_runs(interaction_ids: list[UUID]) -> None:
-    if process := current():
-        for interaction_id in interaction_ids:
-            process.stop_run(interaction_id)
+    stop_runs_on_commit([pk])

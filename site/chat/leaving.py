@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
 from django.db import connection, transaction
 
 from accounts.models import User
 from accounts.signup import FIRST_ACCOUNT_LOCK
 from chat.admission import lock_owner
 from chat.models import UNFINISHED, Interaction
-from chat.process import current
+from chat.process import stop_runs_on_commit
 
 
 class LastAdministrator(Exception):
@@ -33,13 +31,7 @@ def delete_account(*, user: User) -> None:
     lock_owner(user.pk)
     running = list(Interaction.objects.filter(session__owner=user, status__in=UNFINISHED).values_list("pk", flat=True))
     user.delete()
-    transaction.on_commit(lambda: _end_runs(running))
-
-
-def _end_runs(running: list[UUID]) -> None:
-    if process := current():
-        for interaction_id in running:
-            process.stop_run(interaction_id)
+    stop_runs_on_commit(running)
 
 
 def is_last_administrator(user: User) -> bool:

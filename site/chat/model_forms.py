@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
@@ -154,7 +154,6 @@ class UsePresetForm(forms.Form):
 
     def __init__(self, *args: Any, presets: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        field = self.fields["preset"]
-        assert isinstance(field, forms.ModelChoiceField)  # noqa: S101 - for the type
+        field = cast("forms.ModelChoiceField[Preset]", self.fields["preset"])
         field.queryset = presets
         field.error_messages["invalid_choice"] = _("This preset is gone. Choose another one.")

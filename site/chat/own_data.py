@@ -53,7 +53,7 @@ class _Outbox:
 async def zip_of(*, user: User) -> AsyncGenerator[bytes]:
     """The ZIP file, a portion at a time."""
     outbox = _Outbox()
-    with zipfile.ZipFile(outbox, "w", zipfile.ZIP_DEFLATED) as archive:  # type: ignore[call-overload]
+    with zipfile.ZipFile(outbox, "w", zipfile.ZIP_DEFLATED) as archive:  # type: ignore[call-overload]  # it only writes
         archive.writestr("README.txt", README)
         for name, rows in (await in_thread(_lists, user)).items():
             archive.writestr(f"{name}.json", msgspec.json.format(msgspec.json.encode(rows), indent=2))

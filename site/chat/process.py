@@ -186,6 +186,14 @@ def _connect() -> None:
     connection.ensure_connection()
 
 
+def stop_runs_on_commit(interaction_ids: Sequence[UUID]) -> None:
+    """Stop answers whose rows this transaction takes away, if they run here, once it is committed."""
+    process = current()
+    if process is not None:
+        for interaction_id in interaction_ids:
+            transaction.on_commit(partial(process.stop_run, interaction_id))
+
+
 _current: ChatProcess | None = None
 
 

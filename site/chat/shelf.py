@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 
 from chat.admission import lock_owner
 from chat.models import UNFINISHED, ChatSession, Interaction
-from chat.process import current
+from chat.process import stop_runs_on_commit
 
 
 def rename(*, session: ChatSession, title: str) -> None:
@@ -49,7 +49,7 @@ def delete(*, owner_id: int, session_ids: Collection[UUID]) -> tuple[datetime | 
     running = Interaction.objects.filter(session__in=found, status__in=UNFINISHED)
     stopped = list(running.values_list("pk", flat=True))
     running.update(stop_requested=True)
-    transaction.on_commit(lambda: _stop_runs(stopped))
+    stop_runs_on_commit(stopped)
     return ChatSession.objects.values_list("deleted", flat=True).get(pk=found[0]), len(found)
 
 
@@ -64,9 +64,3 @@ def undelete(*, owner_id: int, deleted: datetime) -> list[UUID]:
 
 def _kept(owner_id: int, session_ids: Collection[UUID]) -> QuerySet[ChatSession]:
     return ChatSession.objects.filter(owner_id=owner_id, pk__in=session_ids, deleted=None).order_by()
-
-
-def _stop_runs(interaction_ids: list[UUID]) -> None:
-    if process := current():
-        for interaction_id in interaction_ids:
-            process.stop_run(interaction_id)
