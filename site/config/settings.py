@@ -201,7 +201,7 @@ SIMPLE_JWT = {
     "ROTATE_REFRESH_TOKENS": True,
     "BLACKLIST_AFTER_ROTATION": True,
     "UPDATE_LAST_LOGIN": False,
-    "TOKEN_REFRESH_SERIALIZER": "api.serializers.RefreshInput",
+    "TOKEN_REFRESH_SERIALIZER": "api.serializers.accounts.RefreshInput",
     # A key of its own, so that a token and a signed cookie can never stand in for each other.
     "SIGNING_KEY": hmac.new(SECRET_KEY.encode(), b"parley.jwt", hashlib.sha256).hexdigest(),
 }

@@ -15,7 +15,7 @@ from rest_framework.utils.encoders import JSONEncoder
 
 from api.asynchronous import api_view, asker_id, authenticate, read_json
 from api.errors import problem
-from api.serializers import ChatInput, InteractionOutput, chat_output
+from api.serializers.interactions import ChatInput, InteractionOutput, chat_output
 from chat import conversation
 from chat.accepting import NoSuchAsker
 from chat.access import get_interaction

@@ -1,0 +1,28 @@
+"""Making an account over REST."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import generics
+from rest_framework.exceptions import PermissionDenied
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.models import User
+from accounts.signup import signup_is_open
+from api.serializers.accounts import RegisterInput
+
+
+class Register(generics.CreateAPIView[User]):
+    """Make an account. The first one becomes the administrator."""
+
+    permission_classes = [AllowAny]
+    authentication_classes = []
+    serializer_class = RegisterInput
+
+    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        if not signup_is_open():
+            raise PermissionDenied("Sign-up is closed. Ask the administrator for an account.", "signup_closed")
+        return super().create(request, *args, **kwargs)
