@@ -47,6 +47,7 @@ async def test_a_link_is_copied_by_its_button(stubbed: Stubbed, visit: Visit):
     await expect(row.get_by_role("button", name="Copied")).to_be_visible()
     address = await row.locator("a").inner_text()
     assert await page.evaluate("navigator.clipboard.readText()") == address
+    await expect(row.locator("button.copy")).to_have_accessible_description(address)
     assert address.startswith(f"{stubbed.stack.url}/s/")
 
 
