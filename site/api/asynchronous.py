@@ -28,8 +28,15 @@ _authentication = JWTAuthentication()
 
 View = Callable[Concatenate[HttpRequest, P], Coroutine[Any, Any, HttpResponseBase]]
 
+# Makes the response to an exception of its status and the JSON of `api.errors`.
+Render = Callable[[Exception, int, dict[str, Any]], HttpResponseBase]
 
-def api_view(*methods: str) -> Callable[[View[P]], View[P]]:
+
+def as_problem(error: Exception, status: int, content: dict[str, Any]) -> HttpResponseBase:
+    return JsonResponse(content, status=status, content_type="application/problem+json")
+
+
+def api_view(*methods: str, render: Render = as_problem) -> Callable[[View[P]], View[P]]:
     """For a view that takes these methods, and raises DRF's exceptions."""
 
     def decorate(view: View[P]) -> View[P]:
@@ -41,7 +48,7 @@ def api_view(*methods: str) -> Callable[[View[P]], View[P]]:
                     raise exceptions.MethodNotAllowed(request.method or "")
                 return await view(request, *args, **kwargs)
             except Exception as error:
-                return _error_response(error, methods)
+                return _error_response(error, methods, render)
 
         return checked
 
@@ -96,12 +103,12 @@ def _verified(raw: bytes) -> Token:
     return _authentication.get_validated_token(raw)
 
 
-def _error_response(error: Exception, methods: tuple[str, ...]) -> HttpResponseBase:
+def _error_response(error: Exception, methods: tuple[str, ...], render: Render) -> HttpResponseBase:
     found = of_exception(error)
     if found is None:
         raise error
     status, content = found
-    response = JsonResponse(content, status=status, content_type="application/problem+json")
+    response = render(error, status, content)
     for name, value in headers_of(error).items():
         response[name] = value
     if status == 401:

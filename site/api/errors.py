@@ -12,6 +12,7 @@ from rest_framework.views import exception_handler
 
 from chat.admission import TooManyRunning
 from chat.conversation import NotContinuable
+from inference.errors import InferenceError
 
 ADVICE = {
     "not_authenticated": "Send an access token: `Authorization: Bearer <token>`, from POST /api/token/.",
@@ -20,6 +21,10 @@ ADVICE = {
     "method_not_allowed": "This address does not take this method.",
     "unsupported_media_type": "Send JSON, with `Content-Type: application/json`.",
 }
+
+# What the model server could not do, by its code.
+INFERENCE_STATUS = {"overloaded": 429, "unreachable": 503, "unavailable": 503, "timed_out": 504, "rejected": 400}
+INFERENCE_RETRY_AFTER_S = 5
 
 
 def body(status: int, code: str, detail: str, errors: Any = None) -> dict[str, Any]:
@@ -35,6 +40,8 @@ def problem(status: int, code: str, detail: str, errors: Any = None) -> HttpResp
 
 def headers_of(error: Exception) -> dict[str, str]:
     """What the response to this exception says beside its body."""
+    if isinstance(error, InferenceError) and error.retryable:
+        return {"Retry-After": str(INFERENCE_RETRY_AFTER_S)}
     return {"Retry-After": str(error.retry_after_s)} if isinstance(error, TooManyRunning) else {}
 
 
@@ -44,14 +51,24 @@ def of_exception(error: Exception) -> tuple[int, dict[str, Any]] | None:
         return 429, body(429, "too_many_running", str(error))
     if isinstance(error, NotContinuable):
         return 409, body(409, "not_continuable", "This answer is whole, or still being written.")
+    if isinstance(error, InferenceError):
+        return _of_inference(error)
     if isinstance(error, Http404):
         return 404, body(404, "not_found", ADVICE["not_found"])
+    return _of_framework(error) if isinstance(error, exceptions.APIException) else None
+
+
+def _of_inference(error: InferenceError) -> tuple[int, dict[str, Any]]:
+    """A refusal in the server's own words: it knows what it takes."""
+    status = INFERENCE_STATUS.get(error.code, 502)
+    return status, body(status, error.code, str(error) if error.code == "rejected" else error.message)
+
+
+def _of_framework(error: exceptions.APIException) -> tuple[int, dict[str, Any]]:
     if isinstance(error, exceptions.ValidationError):
         return 400, body(400, "invalid", "Some fields cannot be used; `errors` says why.", error.detail)
-    if isinstance(error, exceptions.APIException):
-        code = _code(error)
-        return error.status_code, body(error.status_code, code, ADVICE.get(code) or _text(error))
-    return None
+    code = _code(error)
+    return error.status_code, body(error.status_code, code, ADVICE.get(code) or _text(error))
 
 
 def _code(error: exceptions.APIException) -> str:

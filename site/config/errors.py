@@ -15,6 +15,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from api.errors import problem
+from api.openai.errors import openai_error
 
 logger = logging.getLogger(__name__)
 
@@ -106,7 +107,9 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def _answer(request: HttpRequest, page: ErrorPage) -> HttpResponse:
-    if request.path.startswith(("/api/", "/v1/")):
+    if request.path.startswith("/v1/"):
+        return openai_error(page.status, page.code, f"{page.title}. {page.advice}")
+    if request.path.startswith("/api/"):
         return problem(page.status, page.code, f"{page.title}. {page.advice}")
     if request.headers.get("HX-Request") == "true":
         response = render(request, "_fragments/notice.html", {"error": page}, status=page.status)
