@@ -143,6 +143,6 @@ def test_where_no_process_answers_the_client_is_told_to_come_back(name: str, own
         assert is_problem(response, 503, "restarting")
 
 
-@pytest.mark.parametrize("path", ["/api/", "/api/nothing/", "/api/sessions/not-a-uuid/", "/v1/nothing"])
+@pytest.mark.parametrize("path", ["/api/", "/api/nothing/", "/api/sessions/not-a-uuid/"])
 def test_an_address_that_is_none_answers_in_json(path: str, program: APIClient):
     assert is_problem(program.get(path), 404, "not_found")
