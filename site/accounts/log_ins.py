@@ -11,8 +11,8 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
-from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
+from accounts.jwts import revoke_jwts
 from accounts.models import USER_AGENT_MAX_LENGTH, LogIn, User
 from accounts.sessions import USER_AGENT
 
@@ -77,11 +77,10 @@ def end(*, user: User, log_in_id: str) -> bool:
 
 @transaction.atomic
 def end_others(*, user: User, current: str | None) -> None:
-    """End all log-ins of browsers but the one whose key is `current`, and those of programs (their refresh tokens;
-    an access token that is out ends by itself within minutes). Personal API tokens stay."""
+    """End all log-ins of browsers but the one whose key is `current`, and those of programs, at once. Personal API
+    tokens stay."""
     user.log_ins.exclude(session_key=current or "").delete()
-    tokens = OutstandingToken.objects.filter(user_id=user.pk, expires_at__gt=timezone.now(), blacklistedtoken=None)
-    BlacklistedToken.objects.bulk_create([BlacklistedToken(token=one) for one in tokens], ignore_conflicts=True)
+    revoke_jwts(user=user)
 
 
 def in_words(user_agent: str) -> str:

@@ -29,6 +29,7 @@ class User(AbstractUser):
         language: a language code of settings.LANGUAGES; "" for what the browser asks for.
         enter_sends: whether Enter sends a message (Shift+Enter then breaks the line), or breaks the line itself.
         system_prompt, parameters: what new sessions begin with.
+        token_generation: which JSON web tokens are good, see `accounts.jwts`. The database raises it, too.
     """
 
     theme = models.CharField(max_length=10, choices=Theme.choices, default=Theme.SYSTEM, db_default=Theme.SYSTEM)
@@ -36,6 +37,7 @@ class User(AbstractUser):
     enter_sends = models.BooleanField(default=True, db_default=True)
     system_prompt = models.TextField(blank=True, default="", db_default="")
     parameters: models.JSONField[dict[str, Any]] = models.JSONField(default=dict, db_default={}, blank=True)
+    token_generation = models.IntegerField(default=0, db_default=0, editable=False)
 
 
 class LogInManager(BaseSessionManager["LogIn"]):

@@ -6,25 +6,37 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Coroutine
 from functools import lru_cache, wraps
-from typing import Any, Concatenate, ParamSpec
+from typing import Any, Concatenate, NamedTuple, ParamSpec
 
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
-from rest_framework_simplejwt.authentication import JWTAuthentication
 from rest_framework_simplejwt.exceptions import InvalidToken, TokenError
 from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import Token
 from rest_framework_simplejwt.utils import aware_utcnow
 
+from accounts.jwts import generation_of
 from accounts.models import User
-from api.authentication import is_personal, personal_token
+from api.authentication import BearerAuthentication, is_personal, personal_token
 from api.errors import headers_of, of_exception
 from chat.database import in_thread
 
 P = ParamSpec("P")
 
-_authentication = JWTAuthentication()
+_authentication = BearerAuthentication()
+
+
+class Asker(NamedTuple):
+    """Who asks, as far as a token tells.
+
+    Attributes:
+        generation: of their access tokens, the one that this token is good in; None for a personal token.
+    """
+
+    id: int
+    generation: int | None
+
 
 View = Callable[Concatenate[HttpRequest, P], Coroutine[Any, Any, HttpResponseBase]]
 
@@ -64,20 +76,22 @@ def authenticate(request: HttpRequest) -> User:
     raw = _raw_token(request)
     if is_personal(raw):
         return personal_token(raw, request.method or "").owner
-    return _authentication.get_user(_token(raw))  # type: ignore[return-value]  # AUTH_USER_MODEL is ours
+    return _authentication.get_user(_token(raw))
 
 
-async def asker_id(request: HttpRequest) -> int:
-    """The same, by an access token alone where it is one: whether that user is still there and active is left to
-    whoever uses the id.
+async def asker(request: HttpRequest) -> Asker:
+    """The same, by an access token alone where it is one: whether that user is still there and active, and of that
+    generation, is left to whoever uses the id (`chat.accepting` looks at it with all else).
 
     Raises:
         AuthenticationFailed, NotAuthenticated, InvalidToken, PermissionDenied
     """
     raw = _raw_token(request)
     if is_personal(raw):
-        return (await in_thread(personal_token, raw, request.method or "")).owner_id
-    return int(_token(raw)[api_settings.USER_ID_CLAIM])
+        row = await in_thread(personal_token, raw, request.method or "")
+        return Asker(row.owner_id, None)
+    token = _token(raw)
+    return Asker(int(token[api_settings.USER_ID_CLAIM]), generation_of(token))
 
 
 def _raw_token(request: HttpRequest) -> bytes:

@@ -9,9 +9,11 @@ from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework_simplejwt.authentication import JWTAuthentication
 from rest_framework_simplejwt.exceptions import InvalidToken
+from rest_framework_simplejwt.tokens import Token
 
 from accounts import tokens
-from accounts.models import ApiToken
+from accounts.jwts import generation_of
+from accounts.models import ApiToken, User
 
 
 class BearerAuthentication(JWTAuthentication):
@@ -24,6 +26,18 @@ class BearerAuthentication(JWTAuthentication):
             row = personal_token(raw, request.method or "")
             return row.owner, row
         return super().authenticate(request)
+
+    def get_user(self, validated_token: Token) -> User:  # type: ignore[override]  # AUTH_USER_MODEL is ours
+        """The user of an access token, loaded.
+
+        Raises:
+            InvalidToken: the token was revoked.
+            AuthenticationFailed: the account was deleted or deactivated.
+        """
+        user: User = super().get_user(validated_token)  # type: ignore[assignment]  # AUTH_USER_MODEL is ours
+        if generation_of(validated_token) != user.token_generation:
+            raise InvalidToken("Token was revoked")
+        return user
 
 
 def is_personal(raw: bytes) -> bool:

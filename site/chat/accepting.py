@@ -28,10 +28,11 @@ ACCEPT = f"""
 WITH asked AS (
     SELECT * FROM unnest(
         %(ids)s::uuid[], %(new_sessions)s::uuid[], %(owners)s::bigint[], %(sessions)s::uuid[], %(queries)s::text[],
-        %(titles)s::text[], %(parameters)s::jsonb[], %(keys)s::text[], %(after)s::uuid[]
-    ) AS asked (id, new_session, owner_id, session_id, query, title, parameters, key, after)
+        %(titles)s::text[], %(parameters)s::jsonb[], %(keys)s::text[], %(after)s::uuid[], %(generations)s::integer[]
+    ) AS asked (id, new_session, owner_id, session_id, query, title, parameters, key, after, generation)
 ), asker AS (
-    SELECT id, system_prompt, parameters FROM accounts_user WHERE id = ANY(%(owners)s::bigint[]) AND is_active
+    SELECT u.id, u.system_prompt, u.parameters FROM asked JOIN accounts_user u ON u.id = asked.owner_id
+    WHERE is_active AND token_generation = coalesce(asked.generation, token_generation)
 ), twin AS (
     SELECT DISTINCT ON (asked.id) asked.id AS asked_id, i.id FROM asked
     JOIN chat_chatsession s ON s.owner_id = asked.owner_id AND s.deleted IS NULL
@@ -90,7 +91,7 @@ FROM asked LEFT JOIN asker ON asker.id = asked.owner_id LEFT JOIN twin ON twin.a
 
 
 class NoSuchAsker(PermissionDenied):
-    """The account was deleted or deactivated since its owner logged in."""
+    """The account was deleted or deactivated since its owner logged in, or the token of a program was revoked."""
 
 
 class NothingToFollow(Http404):
@@ -106,6 +107,7 @@ class Question:
         parameters: checked already.
         idempotency_key: "" for none.
         after: the interaction of the session that it follows; None for the newest.
+        generation: which one the account's access tokens must still be of; None where none is used.
     """
 
     owner_id: int
@@ -115,6 +117,7 @@ class Question:
     parameters: dict[str, Any]
     idempotency_key: str
     after: UUID | None = None
+    generation: int | None = None
 
 
 # A question and whether it is new: one with a key seen before is the interaction that was made then.
@@ -177,6 +180,7 @@ def _execute(
                 "parameters": [json.dumps(question.parameters) for question in questions],
                 "keys": [question.idempotency_key or None for question in questions],
                 "after": [question.after for question in questions],
+                "generations": [question.generation for question in questions],
                 "lease_owner": lease_owner,
                 "lease_s": LEASE_S,
                 "attempts": 1 if lease_owner else 0,

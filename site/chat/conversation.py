@@ -73,9 +73,11 @@ def _question(
     after: UUID | None,
     parameters: dict[str, Any] | None,
     idempotency_key: str | None,
+    generation: int | None = None,
 ) -> Question:
     title = title_from(query)
-    return Question(owner_id, session_id, query, title, checked(parameters), idempotency_key or "", after)
+    key = idempotency_key or ""
+    return Question(owner_id, session_id, query, title, checked(parameters), key, after, generation)
 
 
 def _ask(question: Question) -> Interaction:
@@ -94,8 +96,13 @@ async def ask_from_loop(
     after: UUID | None = None,
     parameters: dict[str, Any] | None = None,
     idempotency_key: str | None = None,
+    generation: int | None = None,
 ) -> Interaction:
-    """`ask` for the event loop: questions that come at the same time are accepted together."""
+    """`ask` for the event loop: questions that come at the same time are accepted together.
+
+    Args:
+        generation: which one the owner's access tokens must still be of, where one is used; else NoSuchAsker.
+    """
     question = _question(
         owner_id=owner_id,
         query=query,
@@ -103,6 +110,7 @@ async def ask_from_loop(
         after=after,
         parameters=parameters,
         idempotency_key=idempotency_key,
+        generation=generation,
     )
     process = current()
     if process is None:

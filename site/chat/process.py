@@ -17,6 +17,7 @@ from uuid import UUID
 from django.db import Error as DatabaseError
 from django.db import connection, transaction
 
+from accounts import jwts
 from accounts.sessions import LogInRow, load_log_ins
 from chat import leases, purging
 from chat.accepting import Accepted, Question, accept
@@ -173,6 +174,8 @@ class ChatProcess:
 
     async def _purge(self) -> None:
         if self._loop.time() >= self._purge_at and await in_thread(purging.purge) < purging.MOST_AT_ONCE:
+            while await in_thread(jwts.flush_expired) == jwts.MOST_FLUSHED:
+                pass
             self._purge_at = self._loop.time() + PURGE_EVERY_S
 
     async def _until_renewed(self) -> None:

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+KEY_MIN_LENGTH = 32
 
 
 class EnvError(Exception):
@@ -24,6 +25,12 @@ def _http_url(value: str) -> str:
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError("must be a URL such as http://127.0.0.1:8001")
     return value.rstrip("/")
+
+
+def _key(value: str) -> str:
+    if len(value) < KEY_MIN_LENGTH:
+        raise ValueError(f"must have at least {KEY_MIN_LENGTH} random characters, such as `openssl rand -hex 32` gives")
+    return value
 
 
 def _postgres_url(value: str) -> str:
@@ -45,6 +52,7 @@ def _absolute(path: Path) -> Path:
 Port = Annotated[int, Field(ge=1, le=65535)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 PostgresUrl = Annotated[str, AfterValidator(_postgres_url)]
+Key = Annotated[str, AfterValidator(_key)]
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_on_commas)]
 
@@ -70,6 +78,8 @@ class Env(BaseSettings):
     hf_token: str | None = None
     secret_key: str | None = None
     secret_key_file: AbsolutePath | None = None
+    jwt_signing_key: Key | None = None
+    jwt_signing_key_file: AbsolutePath | None = None
     allowed_hosts: CommaSeparated = ()
     signup: Literal["open", "closed"] = "open"
     web_processes: Annotated[int, Field(ge=1, le=64)] = 1
@@ -108,7 +118,7 @@ def read_env() -> Env:
 def _read_files(env: Env) -> dict[str, Any]:
     """The secrets that are given as files, by field; one that is given itself as well counts as it is."""
     found = {}
-    for name in ("database_url", "tgi_api_key"):
+    for name in ("database_url", "tgi_api_key", "jwt_signing_key"):
         path: Path | None = getattr(env, f"{name}_file")
         if path is None or getattr(env, name) is not None:
             continue

@@ -201,9 +201,13 @@ SIMPLE_JWT = {
     "ROTATE_REFRESH_TOKENS": True,
     "BLACKLIST_AFTER_ROTATION": True,
     "UPDATE_LAST_LOGIN": False,
+    "AUTH_TOKEN_CLASSES": ["accounts.jwts.AccessToken"],
+    "TOKEN_OBTAIN_SERIALIZER": "api.serializers.accounts.LogInInput",
     "TOKEN_REFRESH_SERIALIZER": "api.serializers.accounts.RefreshInput",
+    "TOKEN_BLACKLIST_SERIALIZER": "api.serializers.accounts.LogOutInput",
+    "ALGORITHM": "HS256",
     # A key of its own, so that a token and a signed cookie can never stand in for each other.
-    "SIGNING_KEY": hmac.new(SECRET_KEY.encode(), b"parley.jwt", hashlib.sha256).hexdigest(),
+    "SIGNING_KEY": ENV.jwt_signing_key or hmac.new(SECRET_KEY.encode(), b"parley.jwt", hashlib.sha256).hexdigest(),
 }
 
 LOGGING = {

@@ -4,10 +4,15 @@ from typing import Any
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError as DjangoValidationError
+from django.db import transaction
 from rest_framework import serializers
-from rest_framework.exceptions import AuthenticationFailed
-from rest_framework_simplejwt.serializers import TokenRefreshSerializer
+from rest_framework_simplejwt.serializers import (
+    TokenBlacklistSerializer,
+    TokenObtainPairSerializer,
+    TokenRefreshSerializer,
+)
 
+from accounts import jwts
 from accounts.models import User
 from accounts.signup import UsernameTakenError, create_account
 
@@ -36,12 +41,29 @@ class RegisterInput(serializers.ModelSerializer[User]):
             raise serializers.ValidationError({"username": [message]}, code="unique") from None
 
 
+class LogInInput(TokenObtainPairSerializer):
+    """The body of POST /api/token/."""
+
+    @classmethod
+    def get_token(cls, user: User) -> jwts.RefreshToken:  # type: ignore[override]  # ours
+        return jwts.made_for(user)
+
+
 class RefreshInput(TokenRefreshSerializer):
-    """The body of POST /api/token/refresh/."""
+    """The body of POST /api/token/refresh/. A refresh token works once: one that comes again has been stolen."""
+
+    token_class = jwts.RefreshToken
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, str]:
         try:
-            return super().validate(attrs)
-        except User.DoesNotExist:
-            # The library lets this one through, as a server error.
-            raise AuthenticationFailed("This account was deleted.", "no_active_account") from None
+            with transaction.atomic():
+                return super().validate(attrs)
+        except jwts.UsedAgainError:
+            jwts.revoke_stolen(attrs["refresh"])
+            raise
+
+
+class LogOutInput(TokenBlacklistSerializer):
+    """The body of POST /api/token/blacklist/."""
+
+    token_class = jwts.RefreshToken

@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from rest_framework.exceptions import APIException, AuthenticationFailed, ValidationError
 from rest_framework.utils.encoders import JSONEncoder
 
-from api.asynchronous import api_view, asker_id, authenticate, read_json
+from api.asynchronous import Asker, api_view, asker, authenticate, read_json
 from api.errors import problem
 from api.serializers.interactions import ChatInput, InteractionOutput, chat_output
 from chat import conversation
@@ -26,6 +26,7 @@ from chat.process import ChatProcess, current
 from chat.sse import EventStream, comment, event, last_event_id, retry
 
 KEY_MAX_LENGTH = 200
+NO_SUCH_ASKER = "This account was deleted or deactivated, or this token was revoked: log in again at POST /api/token/."
 
 # Made once: a serializer copies all its fields when it is made, which costs more than checking a question.
 _chat_input = ChatInput()
@@ -40,9 +41,9 @@ class NotNow(APIException):
 @api_view("POST")
 async def process_chat_message(request: HttpRequest) -> HttpResponseBase:
     """POST /api/chat/: ask, and wait for the answer or follow it."""
-    owner_id = await asker_id(request)
+    who = await asker(request)
     process = _process()
-    interaction, stream = await _ask(request, owner_id)
+    interaction, stream = await _ask(request, who)
     if stream:
         return EventStream(_events(process, interaction.pk, 0, opening=interaction))
     finished = await _finished(process, interaction.pk)
@@ -69,18 +70,19 @@ def _look_up(request: HttpRequest, interaction_id: UUID) -> Interaction:
     return get_interaction(authenticate(request), interaction_id)
 
 
-async def _ask(request: HttpRequest, owner_id: int) -> tuple[Interaction, bool]:
+async def _ask(request: HttpRequest, who: Asker) -> tuple[Interaction, bool]:
     given: dict[str, Any] = _chat_input.run_validation(read_json(request))
     try:
         interaction = await conversation.ask_from_loop(
-            owner_id=owner_id,
+            owner_id=who.id,
+            generation=who.generation,
             session_id=given.get("session_id"),
             query=given["message"],
             parameters=given.get("parameters"),
             idempotency_key=_idempotency_key(request),
         )
     except NoSuchAsker:
-        raise AuthenticationFailed("This account was deleted or deactivated.", "user_not_found") from None
+        raise AuthenticationFailed(NO_SUCH_ASKER, "user_not_found") from None
     return interaction, given["stream"]
 
 
