@@ -30,8 +30,8 @@ def logged_in(user: User) -> dict[str, str]:
     """A session cookie, a form token and an access token of the user."""
     from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
     from django.middleware.csrf import _get_new_csrf_string
-    from rest_framework_simplejwt.tokens import AccessToken
 
+    from accounts.jwts import AccessToken
     from accounts.sessions import SessionStore
 
     session = SessionStore()

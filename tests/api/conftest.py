@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from rest_framework.test import APIClient
-from rest_framework_simplejwt.tokens import AccessToken
 
+from accounts.jwts import AccessToken
 from accounts.models import User
 
 

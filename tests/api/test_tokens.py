@@ -9,16 +9,16 @@ import pytest
 from django.conf import settings
 from django.urls import reverse
 from rest_framework.test import APIClient
-from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
 from rest_framework_simplejwt.utils import aware_utcnow
 
+from accounts.jwts import AccessToken, RefreshToken
 from accounts.models import User
 from tests.api.test_every_route import is_problem
 from tests.conftest import PASSWORD
 
 
-def log_in(client: APIClient) -> dict[str, str]:
-    response = client.post("/api/token/", {"username": "owner", "password": PASSWORD}, format="json")
+def log_in(client: APIClient, username: str = "owner") -> dict[str, str]:
+    response = client.post("/api/token/", {"username": username, "password": PASSWORD}, format="json")
     assert response.status_code == 200
     found: dict[str, str] = response.json()
     return found

@@ -12,8 +12,8 @@ import aiohttp
 import uvicorn
 from django.conf import settings
 from django.test import Client
-from rest_framework_simplejwt.tokens import AccessToken
 
+from accounts.jwts import AccessToken
 from accounts.models import User
 from chat.database import in_thread
 from config.asgi import application, drain
