@@ -7,6 +7,7 @@ and by its deactivation: then no token made before is good any more, neither kin
 from __future__ import annotations
 
 import logging
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -25,6 +26,7 @@ logger = logging.getLogger(__name__)
 # Tokens from before there were generations have none; an account begins with the first.
 GENERATION = "generation"
 FIRST = 0
+USER_ID = re.compile(r"[0-9]{1,18}")
 # A client that refreshes twice at once, or again because the answer was lost, is no thief.
 LEEWAY = timedelta(seconds=10)
 MOST_FLUSHED = 1000
@@ -37,12 +39,23 @@ class UsedAgainError(TokenError):
 class _OfGeneration:
     """Mixed into simplejwt's tokens: they carry the generation of their user's."""
 
+    payload: dict[str, Any]
+
     @classmethod
     def for_user(cls, user: Any) -> Any:
         """As the user was loaded: `made_for` looks again."""
         token = super().for_user(user)  # type: ignore[misc]
         token[GENERATION] = user.token_generation
         return token
+
+    def verify(self, *args: Any, **kwargs: Any) -> None:
+        """The library takes what is signed to be whole."""
+        user_id, jti = (
+            str(self.payload.get(name, "")) for name in (api_settings.USER_ID_CLAIM, api_settings.JTI_CLAIM)
+        )
+        if not (USER_ID.fullmatch(user_id) and jti and isinstance(self.payload.get(GENERATION, FIRST), int)):
+            raise TokenError("Token is invalid")
+        super().verify(*args, **kwargs)  # type: ignore[misc]
 
 
 class AccessToken(_OfGeneration, tokens.AccessToken):

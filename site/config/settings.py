@@ -37,6 +37,12 @@ def read_secret_key(env: Env) -> str:
     return key
 
 
+def jwt_signing_key(env: Env, secret_key: str) -> str:
+    """A key of their own for JSON web tokens, so that a token and a signed cookie can never stand in for each other:
+    given, so that one can be changed without the other, or derived from the secret key."""
+    return env.jwt_signing_key or hmac.new(secret_key.encode(), b"parley.jwt", hashlib.sha256).hexdigest()
+
+
 def database(env: Env) -> dict[str, Any]:
     """Postgres through psycopg's pool: connections are borrowed for a statement or a request, never for a stream."""
     if not env.database_url:
@@ -206,8 +212,7 @@ SIMPLE_JWT = {
     "TOKEN_REFRESH_SERIALIZER": "api.serializers.accounts.RefreshInput",
     "TOKEN_BLACKLIST_SERIALIZER": "api.serializers.accounts.LogOutInput",
     "ALGORITHM": "HS256",
-    # A key of its own, so that a token and a signed cookie can never stand in for each other.
-    "SIGNING_KEY": ENV.jwt_signing_key or hmac.new(SECRET_KEY.encode(), b"parley.jwt", hashlib.sha256).hexdigest(),
+    "SIGNING_KEY": jwt_signing_key(ENV, SECRET_KEY),
 }
 
 LOGGING = {

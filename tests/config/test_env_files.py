@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from config.env import Env, EnvError, read_env
+from config.settings import jwt_signing_key
 
 URL = "postgresql://parley:secret@postgres:5432/parley"
 
@@ -56,3 +57,29 @@ def test_an_unusable_file_is_named_and_its_content_is_not_shown(
     with pytest.raises(EnvError, match=said) as caught:
         read_env()
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("given", ["JWT_SIGNING_KEY", "JWT_SIGNING_KEY_FILE"])
+def test_a_short_key_for_tokens_is_refused_and_not_shown(
+    given: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = tmp_path / "key"
+    path.write_text("hunter2")
+    monkeypatch.setenv(given, str(path) if given.endswith("_FILE") else "hunter2")
+    with pytest.raises(EnvError, match="JWT_SIGNING_KEY: must have at least 32 random characters") as caught:
+        read_env()
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_key_for_tokens_is_read_from_its_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("k" * 32 + "\n")
+    monkeypatch.setenv("JWT_SIGNING_KEY_FILE", str(tmp_path / "key"))
+    assert read_env().jwt_signing_key == "k" * 32
+
+
+def test_without_a_key_for_tokens_there_is_one_derived_from_the_secret_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    env = read_env()
+    assert jwt_signing_key(env, "s" * 50) != jwt_signing_key(env, "t" * 50)
+    assert len(jwt_signing_key(env, "s" * 50)) == 64
+    monkeypatch.setenv("JWT_SIGNING_KEY", "k" * 32)
+    assert jwt_signing_key(read_env(), "s" * 50) == jwt_signing_key(read_env(), "t" * 50) == "k" * 32
