@@ -11,6 +11,7 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 from launcher.postgres import temporary_cluster  # noqa: E402 - found through the line above
+from tests.support.wide_limits import WIDE  # noqa: E402 - as above
 
 _until_exit = ExitStack()
 atexit.register(_until_exit.close)
@@ -31,6 +32,7 @@ for name in (
     "PORT",
 ):
     os.environ.pop(name, None)
+os.environ |= WIDE
 os.environ["SECRET_KEY"] = "for tests only, " * 4
 os.environ["DATA_DIR"] = _until_exit.enter_context(tempfile.TemporaryDirectory(prefix="parley-tests-"))
 os.environ["DATABASE_URL"] = _until_exit.enter_context(temporary_cluster())

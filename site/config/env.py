@@ -5,6 +5,7 @@ No Django in here: the launcher reads the environment before there is a site to 
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -39,6 +40,13 @@ def _postgres_url(value: str) -> str:
     return value
 
 
+def _networks(value: tuple[str, ...]) -> tuple[str, ...]:
+    try:
+        return tuple(str(ip_network(one)) for one in value)
+    except ValueError:
+        raise ValueError("must be addresses or networks such as 10.0.0.5,172.16.0.0/12,fd00::/8") from None
+
+
 def _split_on_commas(value: object) -> object:
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split(",") if part.strip())
@@ -55,6 +63,8 @@ PostgresUrl = Annotated[str, AfterValidator(_postgres_url)]
 Key = Annotated[str, AfterValidator(_key)]
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_on_commas)]
+Networks = Annotated[CommaSeparated, AfterValidator(_networks)]
+Bound = Annotated[int, Field(ge=0, le=1_000_000_000)]
 
 
 class Env(BaseSettings):
@@ -85,6 +95,19 @@ class Env(BaseSettings):
     web_processes: Annotated[int, Field(ge=1, le=64)] = 1
     https: bool = False
     answers_per_user: Annotated[int, Field(ge=1, le=100_000)] = 8
+    # Limits; 0 means none. `limits.policies` says what each one counts.
+    answers_per_minute: Bound = 60
+    requests_per_minute: Bound = 600
+    requests_per_minute_per_token: Bound = 300
+    anonymous_requests_per_minute: Bound = 300
+    logins_per_minute: Bound = 60
+    signups_per_hour: Bound = 60
+    wrong_passwords: Bound = 5
+    wrong_passwords_per_address: Bound = 100
+    wrong_passwords_per_account: Bound = 100
+    tokens_per_day: Bound = 0
+    # Whose word about where a request came from is taken: the proxies in front of the site.
+    trusted_proxies: Networks = ("127.0.0.0/8", "::1/128")
     import_max_mb: Annotated[int, Field(ge=1, le=1000)] = 50
     database_pool: Annotated[int, Field(ge=2, le=1000)] = 16
     # Seconds. Connecting; until the first token of an answer (it may wait in the server's queue); between two tokens;

@@ -17,6 +17,7 @@ import psutil
 
 from config.env import Env
 from launcher import REPOSITORY
+from tests.support.wide_limits import WIDE
 
 STOP_LIMIT = 10.0  # seconds within which a stop has to be over: Parley's promise
 READY_LIMIT = 60.0  # seconds; a start takes a few, on a busy machine more
@@ -30,10 +31,10 @@ def free_port() -> int:
 
 
 def clean_environment(**variables: str | Path | int) -> dict[str, str]:
-    """Ours without Parley's own variables and those of a `make test` above us, and with those given."""
+    """Ours without Parley's own variables and those of a `make test` above us, limits wide, and with those given."""
     own = {name.upper() for name in Env.model_fields} | {"MAKEFLAGS", "MFLAGS", "MAKELEVEL"}
     inherited = {name: value for name, value in os.environ.items() if name not in own}
-    return inherited | {name: str(value) for name, value in variables.items()}
+    return inherited | WIDE | {name: str(value) for name, value in variables.items()}
 
 
 def wait_until(condition: Callable[[], object], limit: float, what: str) -> None:
