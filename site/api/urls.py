@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 from django.urls import path
-from rest_framework_simplejwt.views import TokenBlacklistView, TokenObtainPairView, TokenRefreshView
 
-from api.views import accounts, chat, interactions, sessions
+from api.schema import views as schema
+from api.views import accounts, chat, interactions, jwt, sessions
 
 urlpatterns = [
+    path("schema/", schema.schema, name="api_schema"),
+    path("docs/", schema.swagger, name="api_docs"),
+    path("redoc/", schema.redoc, name="api_redoc"),
     path("register/", accounts.Register.as_view(), name="api_register"),
-    path("token/", TokenObtainPairView.as_view(), name="api_token"),
-    path("token/refresh/", TokenRefreshView.as_view(), name="api_token_refresh"),
-    path("token/blacklist/", TokenBlacklistView.as_view(), name="api_token_blacklist"),
+    path("token/", jwt.Obtain.as_view(), name="api_token"),
+    path("token/refresh/", jwt.Refresh.as_view(), name="api_token_refresh"),
+    path("token/blacklist/", jwt.Blacklist.as_view(), name="api_token_blacklist"),
     path("chat/", chat.process_chat_message, name="process_chat_message"),
     path("sessions/", sessions.Sessions.as_view(), name="api_sessions"),
     path("sessions/<uuid:session_id>/", sessions.Session.as_view(), name="api_session"),

@@ -90,6 +90,8 @@ INSTALLED_APPS = [
     "csp",
     "django_htmx",
     "rest_framework_simplejwt.token_blacklist",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
 ]
 
 MIDDLEWARE = [
@@ -198,6 +200,8 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["api.parsers.BoundedJSONParser"],
     "DEFAULT_PAGINATION_CLASS": "api.pagination.NewestFirst",
     "EXCEPTION_HANDLER": "api.errors.handle",
+    "DEFAULT_SCHEMA_CLASS": "api.schema.operations.Operation",
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "api.negotiation.WhatThereIs",
     "PAGE_SIZE": 50,
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
@@ -213,6 +217,31 @@ SIMPLE_JWT = {
     "TOKEN_BLACKLIST_SERIALIZER": "api.serializers.accounts.LogOutInput",
     "ALGORITHM": "HS256",
     "SIGNING_KEY": jwt_signing_key(ENV, SECRET_KEY),
+}
+# See api.schema
+SPECTACULAR_SETTINGS = {
+    "OAS_VERSION": "3.1.0",
+    "TITLE": "Parley",
+    "DESCRIPTION": "Chats with open models. docs/API.md is the guide; every error says what to do, and has a `code`.",
+    "VERSION": "1",
+    "LICENSE": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+    "SCHEMA_PATH_PREFIX": "/(api|v1)",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {"Status": "chat.models.Status", "Rating": "chat.models.Rating"},
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "GENERIC_ADDITIONAL_PROPERTIES": "bool",
+    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "api.schema.links.add_links"],
+    "TAGS": [
+        {"name": "chat", "description": "Ask, and follow the answer."},
+        {"name": "sessions", "description": "Chats: find, make, change, share, export and import them."},
+        {"name": "interactions", "description": "Questions and their answers."},
+        {"name": "presets", "description": "System prompts and parameters under a name."},
+        {"name": "account", "description": "Your account, its settings and data."},
+        {"name": "tokens", "description": "Access tokens, and personal API tokens."},
+        {"name": "inference", "description": "The model itself."},
+        {"name": "openai", "description": "For clients of OpenAI's API."},
+        {"name": "schema", "description": "This description."},
+    ],
 }
 
 LOGGING = {

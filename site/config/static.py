@@ -7,9 +7,9 @@ from typing import Any
 from servestatic.compress import Compressor
 from servestatic.storage import CompressedManifestStaticFilesStorage
 
-# The administration's files are a hundred times ours and seen by one person: compressing them at best levels takes most
-# of the first start.
-UNCOMPRESSED = ("admin/",)
+# The administration's files, and those of the pages about the API, are a hundred times ours and seen by few people:
+# compressing them at best levels takes most of the first start.
+UNCOMPRESSED = ("admin/", "drf_spectacular_sidecar/")
 
 
 class OwnFilesCompressor(Compressor):  # type: ignore[misc]  # the package has no types

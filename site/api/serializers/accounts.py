@@ -15,8 +15,10 @@ from rest_framework_simplejwt.serializers import (
 from accounts import jwts
 from accounts.models import User
 from accounts.signup import UsernameTakenError, create_account
+from api.schema import example
 
 
+@example(request={"username": "ada", "password": "a long password"}, response={"id": 1, "username": "ada"})
 class RegisterInput(serializers.ModelSerializer[User]):
     password = serializers.CharField(write_only=True, max_length=4096, trim_whitespace=False)
 

@@ -4,10 +4,13 @@ from typing import Any
 
 from rest_framework import serializers
 
+from api.schema import example
+from api.schema.samples import CHAT, INTERACTION
 from api.serializers.fields import ParametersField
-from chat.models import QUERY_MAX_LENGTH, Interaction
+from chat.models import QUERY_MAX_LENGTH, Interaction, Status
 
 
+@example(response=INTERACTION)
 class InteractionOutput(serializers.ModelSerializer[Interaction]):
     session_id = serializers.UUIDField(read_only=True)
     parent_id = serializers.UUIDField(read_only=True, allow_null=True)
@@ -39,6 +42,7 @@ class InteractionOutput(serializers.ModelSerializer[Interaction]):
         read_only_fields = fields
 
 
+@example(request={"message": "Why is the sky blue?", "parameters": {"max_tokens": 100}})
 class ChatInput(serializers.Serializer[Any]):
     """The body of POST /api/chat/."""
 
@@ -51,6 +55,29 @@ class ChatInput(serializers.Serializer[Any]):
         if not value.strip():
             raise serializers.ValidationError("This field may not be blank.", code="blank")
         return value
+
+
+class UsageOutput(serializers.Serializer[Any]):
+    prompt_tokens = serializers.IntegerField(allow_null=True)
+    generated_tokens = serializers.IntegerField(allow_null=True)
+
+
+class FailureOutput(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    message = serializers.CharField()
+
+
+@example(response=CHAT)
+class AnswerOutput(serializers.Serializer[Any]):
+    """What `chat_output` gives: the description of it, as making it is done for every question."""
+
+    session_id = serializers.UUIDField()
+    interaction_id = serializers.UUIDField()
+    status = serializers.ChoiceField(Status.choices)
+    response = serializers.CharField(allow_blank=True)
+    usage = UsageOutput()
+    finish_reason = serializers.CharField(allow_blank=True)
+    error = FailureOutput(allow_null=True, help_text="Why there is no answer, or no whole one.")
 
 
 def chat_output(interaction: Interaction) -> dict[str, Any]:

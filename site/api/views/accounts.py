@@ -12,9 +12,11 @@ from rest_framework.response import Response
 
 from accounts.models import User
 from accounts.signup import signup_is_open
+from api.schema import errors, extend_schema
 from api.serializers.accounts import RegisterInput
 
 
+@extend_schema(summary="Make an account", responses=errors("signup_closed"))
 class Register(generics.CreateAPIView[User]):
     """Make an account. The first one becomes the administrator."""
 

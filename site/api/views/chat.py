@@ -15,7 +15,10 @@ from rest_framework.utils.encoders import JSONEncoder
 
 from api.asynchronous import Asker, api_view, asker, authenticate, read_json
 from api.errors import problem
-from api.serializers.interactions import ChatInput, InteractionOutput, chat_output
+from api.schema import IDEMPOTENCY_KEY, LAST_EVENT_ID, Stream, described, errors, extend_schema
+from api.schema.samples import STREAM
+from api.schema.streams import DeltaEvent, StatusEvent
+from api.serializers.interactions import AnswerOutput, ChatInput, InteractionOutput, chat_output
 from chat import conversation
 from chat.accepting import NoSuchAsker
 from chat.access import get_interaction
@@ -28,6 +31,12 @@ from chat.sse import EventStream, comment, event, last_event_id, retry
 KEY_MAX_LENGTH = 200
 NO_SUCH_ASKER = "This account was deleted or deactivated, or this token was revoked: log in again at POST /api/token/."
 
+ANSWER_STREAM = Stream(
+    events={"status": StatusEvent, "delta": DeltaEvent, "done": InteractionOutput},
+    example=STREAM,
+    description="`status` when it changes, `delta` for each piece of the text, and `done` with the interaction, last.",
+)
+
 # Made once: a serializer copies all its fields when it is made, which costs more than checking a question.
 _chat_input = ChatInput()
 
@@ -38,9 +47,23 @@ class NotNow(APIException):
     default_detail = "The server is restarting. Send the request again in a moment."
 
 
+@described(
+    post=extend_schema(
+        operation_id="chat",
+        summary="Ask",
+        request=ChatInput,
+        parameters=[IDEMPOTENCY_KEY],
+        responses={
+            200: AnswerOutput,
+            (200, "text/event-stream"): ANSWER_STREAM,
+            **errors("not_found", "too_many_running", "restarting", "interrupted"),
+        },
+    )
+)
 @api_view("POST")
 async def process_chat_message(request: HttpRequest) -> HttpResponseBase:
-    """POST /api/chat/: ask, and wait for the answer or follow it."""
+    """Ask in a session of yours, or in a new one. The answer comes when it is whole; with `stream: true`, as it is
+    written. Either way it is kept, and goes on if the connection breaks: read it, or follow it, by its id."""
     who = await asker(request)
     process = _process()
     interaction, stream = await _ask(request, who)
@@ -52,9 +75,18 @@ async def process_chat_message(request: HttpRequest) -> HttpResponseBase:
     return JsonResponse(chat_output(finished))
 
 
+@described(
+    get=extend_schema(
+        operation_id="interactions_stream",
+        summary="Follow an answer",
+        parameters=[LAST_EVENT_ID],
+        responses={(200, "text/event-stream"): ANSWER_STREAM, **errors("restarting")},
+    )
+)
 @api_view("GET")
 async def stream_interaction(request: HttpRequest, interaction_id: UUID) -> HttpResponseBase:
-    """GET /api/interactions/<uuid>/stream/: follow an answer from Last-Event-ID on."""
+    """The answer from its start, or from `Last-Event-ID` on, and then as it is written: nothing is missed, and nothing
+    comes twice. A line without an event comes at least every 15 seconds."""
     await in_thread(_look_up, request, interaction_id)
     return EventStream(_events(_process(), interaction_id, last_event_id(request) or 0))
 

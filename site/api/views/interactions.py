@@ -10,12 +10,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from api.schema import errors, extend_schema, extend_schema_view
 from api.serializers.interactions import InteractionOutput
 from chat import conversation
 from chat.access import get_interaction, get_session, interactions_of
 from chat.models import Interaction
 
 
+@extend_schema_view(get=extend_schema(summary="List a session's interactions"))
 class SessionInteractions(generics.ListAPIView[Interaction]):
     serializer_class = InteractionOutput
 
@@ -24,6 +26,9 @@ class SessionInteractions(generics.ListAPIView[Interaction]):
         return interactions_of(self.request.user).filter(session=session)
 
 
+@extend_schema_view(
+    get=extend_schema(summary="Read an interaction"), delete=extend_schema(summary="Delete an interaction")
+)
 class OneInteraction(generics.RetrieveDestroyAPIView[Interaction]):
     serializer_class = InteractionOutput
 
@@ -37,6 +42,9 @@ class OneInteraction(generics.RetrieveDestroyAPIView[Interaction]):
 class StopInteraction(APIView):
     """Stop an answer. Its text so far is kept; the answer tells the status before the stop took effect."""
 
+    @extend_schema(
+        operation_id="interactions_stop", summary="Stop an answer", request=None, responses={202: InteractionOutput}
+    )
     def post(self, request: Request, interaction_id: UUID) -> Response:
         interaction = get_interaction(request.user, interaction_id)
         conversation.request_stop(interaction=interaction)
@@ -46,6 +54,12 @@ class StopInteraction(APIView):
 class ContinueInteraction(APIView):
     """Go on with an answer that was stopped, failed or cut, from the text it has."""
 
+    @extend_schema(
+        operation_id="interactions_continue",
+        summary="Go on with an answer",
+        request=None,
+        responses={202: InteractionOutput, **errors("not_continuable", "too_many_running")},
+    )
     def post(self, request: Request, interaction_id: UUID) -> Response:
         interaction = get_interaction(request.user, interaction_id)
         going_on = conversation.continue_answer(interaction=interaction)
@@ -55,6 +69,12 @@ class ContinueInteraction(APIView):
 class RegenerateInteraction(APIView):
     """Ask the same again; the new interaction is a sibling of this one."""
 
+    @extend_schema(
+        operation_id="interactions_regenerate",
+        summary="Ask the same again",
+        request=None,
+        responses={202: InteractionOutput, **errors("too_many_running")},
+    )
     def post(self, request: Request, interaction_id: UUID) -> Response:
         interaction = get_interaction(request.user, interaction_id)
         again = conversation.regenerate(interaction=interaction)

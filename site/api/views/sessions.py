@@ -6,12 +6,16 @@ from django.db.models import QuerySet
 from rest_framework import generics
 from rest_framework.serializers import BaseSerializer
 
+from api.schema import extend_schema, extend_schema_view
 from api.serializers.sessions import SessionOutput
 from chat import shelf
 from chat.access import get_session, sessions_of
 from chat.models import ChatSession
 
 
+@extend_schema_view(
+    get=extend_schema(summary="List your sessions"), post=extend_schema(summary="Make an empty session")
+)
 class Sessions(generics.ListCreateAPIView[ChatSession]):
     serializer_class = SessionOutput
 
@@ -22,6 +26,11 @@ class Sessions(generics.ListCreateAPIView[ChatSession]):
         serializer.save(owner=self.request.user)
 
 
+@extend_schema_view(
+    get=extend_schema(summary="Read a session"),
+    patch=extend_schema(summary="Change a session"),
+    delete=extend_schema(summary="Delete a session"),
+)
 class Session(generics.RetrieveUpdateDestroyAPIView[ChatSession]):
     serializer_class = SessionOutput
     http_method_names = ["get", "patch", "delete", "head", "options"]

@@ -1,0 +1,68 @@
+"""Every `code` that an error of the API may have: its status, and an example of what it tells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """One row. `detail`: an example of the text; `fields`: an example of `errors`, where it has them."""
+
+    status: int
+    detail: str
+    fields: dict[str, list[str]] | None = None
+
+
+CODES: dict[str, Code] = {
+    # 400
+    "invalid": Code(
+        400,
+        "Some fields cannot be used; `errors` says why.",
+        {"message": ["This field may not be blank."]},
+    ),
+    "parse_error": Code(400, "The body is not valid JSON."),
+    # 401
+    "not_authenticated": Code(401, "Send an access token: `Authorization: Bearer <token>`, from POST /api/token/."),
+    "authentication_failed": Code(401, "Incorrect authentication credentials."),
+    "bad_authorization_header": Code(401, "Authorization header must contain two space-delimited values"),
+    "token_not_valid": Code(
+        401, "Get a new access token from POST /api/token/refresh/, or log in again at POST /api/token/."
+    ),
+    "user_not_found": Code(401, "This account was deleted or deactivated."),
+    "user_inactive": Code(401, "User is inactive"),
+    "no_active_account": Code(401, "No active account found with the given credentials"),
+    # 403
+    "wrong_scope": Code(403, "This API token may only read. Make one that may chat in the settings."),
+    "signup_closed": Code(403, "Sign-up is closed. Ask the administrator for an account."),
+    # 404, 409, 411, 413, 415
+    "not_found": Code(404, "There is nothing here. Check the address and the id."),
+    "not_continuable": Code(409, "This answer is whole, or still being written."),
+    "length_required": Code(411, "This request does not say how long it is. Send it with a Content-Length header."),
+    "too_large": Code(413, "This is too much at once. Shorten it, or send it in parts: 3 MB are taken at a time."),
+    "unsupported_media_type": Code(415, "Send JSON, with `Content-Type: application/json`."),
+    # 429
+    "throttled": Code(429, "Request was throttled. Expected available in 7 seconds."),
+    "too_many_running": Code(429, "8 answers are being written. Wait for one to end, or stop one."),
+    # 503
+    "database_away": Code(
+        503, "Parley is away for a moment. The database cannot be reached. Try again in a few seconds."
+    ),
+    "restarting": Code(503, "The server is restarting. Send the request again in a moment."),
+    "interrupted": Code(503, "The answer goes on. Read it at /api/interactions/019ab7c4-2f6e-7d53-9b1a-5c0e8f7d2a46/."),
+}
+
+# What an operation has for being what it is.
+OF_ALL = ("throttled", "database_away")
+OF_BODY = ("invalid", "parse_error", "length_required", "too_large", "unsupported_media_type")
+OF_QUERY = ("invalid",)
+OF_PATH = ("not_found",)
+OF_TOKEN = (
+    "not_authenticated",
+    "authentication_failed",
+    "bad_authorization_header",
+    "token_not_valid",
+    "user_not_found",
+    "user_inactive",
+)
+OF_CHANGE = ("wrong_scope",)

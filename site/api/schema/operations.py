@@ -1,0 +1,140 @@
+"""How drf-spectacular describes an operation here: with its tag, and every error that it can give."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Literal
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerFieldExtension
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.plumbing import ComponentRegistry, ResolvedComponent
+from rest_framework.permissions import SAFE_METHODS
+
+from api.schema import codes
+from api.schema.errors import Errors, by_status, response
+from api.schema.streams import MEDIA_TYPE, Stream
+from chat.parameters import Parameters
+
+# The first part of the path after /api/ → the tag it is under.
+TAGS = {
+    "chat": "chat",
+    "sessions": "sessions",
+    "interactions": "interactions",
+    "register": "account",
+    "token": "tokens",
+    "tokens": "tokens",
+    "presets": "presets",
+    "generate": "inference",
+    "schema": "schema",
+}
+
+
+class Operation(AutoSchema):
+    """An operation of /api/ or /v1."""
+
+    def get_operation(
+        self, path: str, path_regex: str, path_prefix: str, method: str, registry: ComponentRegistry
+    ) -> dict[str, Any] | None:
+        self._codes: set[str] = set()
+        self.method = method.upper()
+        self.__dict__.pop("get_response_serializers", None)  # of a run before
+        self._keep_success()
+        operation = super().get_operation(path, path_regex, path_prefix, method, registry)
+        if operation is None:
+            return None
+        found = {name: one for name, one in operation["responses"].items() if one}
+        for status, of_one in by_status(self._codes | self._usual_codes(operation)).items():
+            found[str(status)] = response(registry, status, of_one)
+        operation["responses"] = dict(sorted(found.items()))
+        return operation
+
+    def get_tags(self) -> list[str]:
+        area, _, rest = self.path.removeprefix("/").partition("/")
+        return ["openai"] if area == "v1" else [TAGS.get(rest.partition("/")[0], "account")]
+
+    def get_serializer_name(self, serializer: Any, direction: Literal["request", "response"]) -> str:
+        """`ChatInput` in a request is ChatRequest, `SessionOutput` in a response Session."""
+        return re.sub(r"(Input|Output)$", "", super().get_serializer_name(serializer, direction))
+
+    def _keep_success(self) -> None:
+        """Where an author names errors alone, the rest is as it is without them."""
+        given = self.get_response_serializers()
+        if given and isinstance(given, dict) and all(isinstance(one, Errors) for one in given.values()):
+            self._codes.update(*(one.codes for one in given.values()))
+            found = self._get_serializer()
+            self.get_response_serializers = lambda: found
+
+    def _usual_codes(self, operation: dict[str, Any]) -> set[str]:
+        found = set(codes.OF_ALL)
+        places = {one["in"] for one in operation.get("parameters", [])}
+        names = {one["name"] for one in operation.get("parameters", [])}
+        for holds, more in (
+            ("security" in operation, codes.OF_TOKEN),
+            ("security" in operation and self.method not in SAFE_METHODS, codes.OF_CHANGE),
+            ("requestBody" in operation, codes.OF_BODY),
+            ("query" in places, codes.OF_QUERY),
+            ("path" in places or "cursor" in names, codes.OF_PATH),
+        ):
+            found.update(more if holds else ())
+        return found
+
+    def _get_response_for_code(
+        self, serializer: Any, status_code: str, media_types: Any = None, direction: str = "response"
+    ) -> dict[str, Any]:
+        if isinstance(serializer, Errors):
+            self._codes |= serializer.codes
+            return {}
+        if isinstance(serializer, Stream):
+            return self._stream(serializer)
+        found: dict[str, Any] = super()._get_response_for_code(  # type: ignore[no-untyped-call]
+            serializer, status_code, media_types, direction
+        )
+        return found
+
+    def _stream(self, stream: Stream) -> dict[str, Any]:
+        events = {name: self.resolve_serializer(one, "response").ref for name, one in stream.events.items()}
+        schema = {
+            "type": "string",
+            "description": "Events: " + ", ".join(f"`{name}`" for name in events) + ". Each one's data is JSON.",
+            "x-events": events,
+        }
+        content = {"schema": schema, "examples": {"Stream": {"value": stream.example}}}
+        return {"description": stream.description, "content": {MEDIA_TYPE: content}}
+
+
+class Bearer(OpenApiAuthenticationExtension):
+    """Either kind of token, in the same header."""
+
+    target_class = "api.authentication.BearerAuthentication"
+    name = ["accessToken", "apiToken"]
+
+    def get_security_requirement(self, auto_schema: AutoSchema) -> list[dict[str, list[Any]]]:
+        return [{name: []} for name in self.name]
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> list[dict[str, Any]]:
+        return [
+            {
+                "type": "http",
+                "scheme": "bearer",
+                "bearerFormat": "JWT",
+                "description": "`access` of POST /api/token/. It is good for 15 minutes.",
+            },
+            {
+                "type": "http",
+                "scheme": "bearer",
+                "description": "A personal API token. Its scope `read` is for reading, `chat` for all else, too.",
+            },
+        ]
+
+
+class ParametersSchema(OpenApiSerializerFieldExtension):
+    """Generation parameters: one component, made from what checks them."""
+
+    target_class = "api.serializers.fields.ParametersField"
+
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: str) -> dict[str, Any]:
+        schema = Parameters.model_json_schema()
+        schema["description"] = "Generation parameters. What is not set is the server's choice."
+        component = ResolvedComponent("Parameters", ResolvedComponent.SCHEMA, schema=schema, object=Parameters)
+        auto_schema.registry.register_on_missing(component)
+        return component.ref

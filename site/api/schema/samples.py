@@ -1,0 +1,59 @@
+"""What the API's resources look like, for examples."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+SESSION_ID = "019ab7c4-2f6e-7d53-9b1a-5c0e8f7d2a41"
+INTERACTION_ID = "019ab7c4-2f6e-7d53-9b1a-5c0e8f7d2a46"
+
+SESSION: dict[str, Any] = {
+    "id": SESSION_ID,
+    "title": "Why is the sky blue?",
+    "system_prompt": "Answer in one sentence.",
+    "parameters": {"temperature": 0.2},
+    "pinned": False,
+    "archived": False,
+    "created": "2026-11-24T09:30:00.000000Z",
+    "updated": "2026-11-24T09:30:02.000000Z",
+}
+INTERACTION: dict[str, Any] = {
+    "id": INTERACTION_ID,
+    "session_id": SESSION_ID,
+    "parent_id": None,
+    "query_text": "Why is the sky blue?",
+    "parameters": {"max_tokens": 1024, "temperature": 0.2, "top_p": 0.9},
+    "status": "complete",
+    "final_response_text": "Air scatters blue light more than red.",
+    "error_code": "",
+    "error_message": "",
+    "finish_reason": "stop",
+    "model_id": "HuggingFaceTB/SmolLM2-135M-Instruct",
+    "seed": 4231,
+    "prompt_tokens": 38,
+    "generated_tokens": 9,
+    "first_token_ms": 41,
+    "duration_ms": 152,
+    "dropped_turns": 0,
+    "rating": None,
+    "created": "2026-11-24T09:30:02.000000Z",
+    "finished": "2026-11-24T09:30:02.193000Z",
+}
+CHAT: dict[str, Any] = {
+    "session_id": SESSION_ID,
+    "interaction_id": INTERACTION_ID,
+    "status": "complete",
+    "response": "Air scatters blue light more than red.",
+    "usage": {"prompt_tokens": 38, "generated_tokens": 9},
+    "finish_reason": "stop",
+    "error": None,
+}
+STREAM = (
+    "retry: 1000\n\n"
+    f'event: status\ndata: {{"status": "queued", "interaction_id": "{INTERACTION_ID}", "session_id": "{SESSION_ID}"}}'
+    "\n\n"
+    'event: delta\nid: 12\ndata: {"text":"Air scatters","offset":0}\n\n'
+    'event: delta\nid: 38\ndata: {"text":" blue light more than red.","offset":12}\n\n'
+    f"event: done\ndata: {json.dumps(INTERACTION)}\n\n"
+)

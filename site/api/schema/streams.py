@@ -1,0 +1,39 @@
+"""Streams of events in the description. OpenAPI 3.1 has no word for them: the body is a text, and the schemas of its
+events are named beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from rest_framework import serializers
+
+from chat.models import Status
+
+MEDIA_TYPE = "text/event-stream"
+
+
+@dataclass(frozen=True, eq=False)
+class Stream:
+    """A response that is a stream. `events`: the serializer of each event's data; `example`: the stream's text."""
+
+    events: dict[str, type[serializers.Serializer[Any]]]
+    example: str
+    description: str = "Server-sent events."
+
+
+class DeltaEvent(serializers.Serializer[Any]):
+    """`event: delta`: a piece of the answer, sent as it comes. Its `id` is the offset after the text."""
+
+    text = serializers.CharField()
+    offset = serializers.IntegerField(min_value=0, help_text="Characters of the answer before this piece.")
+
+
+class StatusEvent(serializers.Serializer[Any]):
+    """`event: status`: sent when the status changes, and when what the answer waits for does."""
+
+    status = serializers.ChoiceField(Status.choices)
+    interaction_id = serializers.UUIDField()
+    session_id = serializers.UUIDField(required=False, help_text="In the first event after asking.")
+    waiting_for = serializers.CharField(required=False, help_text="What a queued answer waits for.")
+    place = serializers.IntegerField(required=False, min_value=0, help_text="How many are before it.")
