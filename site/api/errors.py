@@ -1,4 +1,5 @@
-"""Errors of the API: `application/problem+json` (RFC 9457) with a stable `code` and, for fields, `errors`."""
+"""Errors of the API: `application/problem+json` (RFC 9457) with a stable `code`, whether a retry helps and, for
+fields, `errors`."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
+from api.codes import CODES
 from chat.admission import TooManyRunning
 from chat.conversation import NotContinuable
 from inference.errors import InferenceError
@@ -29,7 +31,13 @@ INFERENCE_RETRY_AFTER_S = 5
 
 def body(status: int, code: str, detail: str, errors: Any = None) -> dict[str, Any]:
     """The JSON of an error. `errors`: messages by field name."""
-    problem_body = {"title": HTTPStatus(status).phrase, "status": status, "code": code, "detail": detail}
+    problem_body = {
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "code": code,
+        "detail": detail,
+        "retryable": code in CODES and CODES[code].retryable,
+    }
     return problem_body if errors is None else {**problem_body, "errors": errors}
 
 

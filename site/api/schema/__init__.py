@@ -19,7 +19,7 @@ On a plain async view (`api.asynchronous.api_view`), outermost, the same for eac
 
 What every operation has is added by itself (`api.schema.operations`): the tag; 401 and 403 where a token is needed,
 404 where the path or a page's cursor names something, 400, 411, 413 and 415 where a body is read, 429 and 503 always.
-`errors` is for what an operation has beyond: name the codes. Each code is a row of `api.schema.codes.CODES`, which
+`errors` is for what an operation has beyond: name the codes. Each code is a row of `api.codes.CODES`, which
 is where a new one is added, with its status and what it tells. /v1 has the same in OpenAI's shape.
 
 A serializer says its example once, where it is written:

@@ -10,20 +10,24 @@ from typing import Any
 
 from drf_spectacular.plumbing import ComponentRegistry, ResolvedComponent
 
+from api.codes import CODES, OF_ALL, OF_BODY, OF_CHANGE, OF_PATH, OF_TOKEN
 from api.errors import body
-from api.schema.codes import CODES, OF_ALL, OF_BODY, OF_CHANGE, OF_PATH, OF_TOKEN
 from api.schema.headers import header
 
 PROBLEM_TYPE = "application/problem+json"
 PROBLEM = {
     "type": "object",
     "description": "An error (RFC 9457). `code` is stable; `detail` says what to do and may change its words.",
-    "required": ["title", "status", "code", "detail"],
+    "required": ["title", "status", "code", "detail", "retryable"],
     "properties": {
         "title": {"type": "string"},
         "status": {"type": "integer"},
         "code": {"type": "string"},
         "detail": {"type": "string"},
+        "retryable": {
+            "type": "boolean",
+            "description": "Whether the same request may succeed later; after `Retry-After`, where that is said.",
+        },
         "errors": {
             "type": "object",
             "description": "Messages by the name of the field.",

@@ -10,7 +10,7 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ComponentRegistry, ResolvedComponent
 from rest_framework.permissions import SAFE_METHODS
 
-from api.schema import codes
+from api import codes
 from api.schema.errors import Errors, by_status, response
 from api.schema.streams import MEDIA_TYPE, Stream
 from chat.parameters import Parameters

@@ -1,4 +1,4 @@
-"""Every `code` that an error of the API may have: its status, and an example of what it tells."""
+"""Every `code` that an error of the API may have: its status, whether a retry helps, and an example of its text."""
 
 from __future__ import annotations
 
@@ -7,11 +7,19 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """One row. `detail`: an example of the text; `fields`: an example of `errors`, where it has them."""
+    """One row.
+
+    Attributes:
+        detail: an example of the text.
+        fields: an example of `errors`, where it has them.
+        retryable: whether the very same request may succeed later, without anything else being done: what errors say
+            of themselves as `retryable`.
+    """
 
     status: int
     detail: str
     fields: dict[str, list[str]] | None = None
+    retryable: bool = False
 
 
 CODES: dict[str, Code] = {
@@ -42,13 +50,15 @@ CODES: dict[str, Code] = {
     "too_large": Code(413, "This is too much at once. Shorten it, or send it in parts: 3 MB are taken at a time."),
     "unsupported_media_type": Code(415, "Send JSON, with `Content-Type: application/json`."),
     # 429
-    "throttled": Code(429, "Request was throttled. Expected available in 7 seconds."),
-    "too_many_running": Code(429, "8 answers are being written. Wait for one to end, or stop one."),
+    "throttled": Code(429, "Request was throttled. Expected available in 7 seconds.", retryable=True),
+    "too_many_running": Code(429, "8 answers are being written. Wait for one to end, or stop one.", retryable=True),
     # 503
     "database_away": Code(
-        503, "Parley is away for a moment. The database cannot be reached. Try again in a few seconds."
+        503,
+        "Parley is away for a moment. The database cannot be reached. Try again in a few seconds.",
+        retryable=True,
     ),
-    "restarting": Code(503, "The server is restarting. Send the request again in a moment."),
+    "restarting": Code(503, "The server is restarting. Send the request again in a moment.", retryable=True),
     "interrupted": Code(503, "The answer goes on. Read it at /api/interactions/019ab7c4-2f6e-7d53-9b1a-5c0e8f7d2a46/."),
 }
 
