@@ -50,7 +50,8 @@ def headers_of(error: Exception) -> dict[str, str]:
     """What the response to this exception says beside its body."""
     if isinstance(error, InferenceError) and error.retryable:
         return {"Retry-After": str(INFERENCE_RETRY_AFTER_S)}
-    return {"Retry-After": str(error.retry_after_s)} if isinstance(error, TooManyRunning) else {}
+    seconds = getattr(error, "retry_after_s", None)
+    return {} if seconds is None else {"Retry-After": str(seconds)}
 
 
 def of_exception(error: Exception) -> tuple[int, dict[str, Any]] | None:

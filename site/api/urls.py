@@ -3,7 +3,7 @@ from __future__ import annotations
 from django.urls import path
 
 from api.schema import views as schema
-from api.views import accounts, chat, interactions, jwt, sessions
+from api.views import accounts, chat, generate, interactions, jwt, sessions
 
 urlpatterns = [
     path("schema/", schema.schema, name="api_schema"),
@@ -13,6 +13,7 @@ urlpatterns = [
     path("token/", jwt.Obtain.as_view(), name="api_token"),
     path("token/refresh/", jwt.Refresh.as_view(), name="api_token_refresh"),
     path("token/blacklist/", jwt.Blacklist.as_view(), name="api_token_blacklist"),
+    path("generate/", generate.generate, name="api_generate"),
     path("chat/", chat.process_chat_message, name="process_chat_message"),
     path("sessions/", sessions.Sessions.as_view(), name="api_sessions"),
     path("sessions/<uuid:session_id>/", sessions.Session.as_view(), name="api_session"),

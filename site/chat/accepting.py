@@ -28,8 +28,10 @@ ACCEPT = f"""
 WITH asked AS (
     SELECT * FROM unnest(
         %(ids)s::uuid[], %(new_sessions)s::uuid[], %(owners)s::bigint[], %(sessions)s::uuid[], %(queries)s::text[],
-        %(titles)s::text[], %(parameters)s::jsonb[], %(keys)s::text[], %(after)s::uuid[], %(generations)s::integer[]
-    ) AS asked (id, new_session, owner_id, session_id, query, title, parameters, key, after, generation)
+        %(titles)s::text[], %(parameters)s::jsonb[], %(keys)s::text[], %(after)s::uuid[], %(generations)s::integer[],
+        %(prompts)s::text[]
+    ) AS asked (
+        id, new_session, owner_id, session_id, query, title, parameters, key, after, generation, own_prompt)
 ), asker AS (
     SELECT u.id, u.system_prompt, u.parameters FROM asked JOIN accounts_user u ON u.id = asked.owner_id
     WHERE is_active AND token_generation = coalesce(asked.generation, token_generation)
@@ -47,7 +49,8 @@ WITH asked AS (
         ORDER BY i.created DESC, i.id DESC LIMIT 1
     ) AS i
 ), admitted AS (
-    SELECT asked.*, asker.system_prompt, asker.parameters AS session_parameters
+    SELECT asked.*, coalesce(asked.own_prompt, asker.system_prompt) AS system_prompt,
+        asker.parameters AS session_parameters
     FROM asked JOIN asker ON asker.id = asked.owner_id LEFT JOIN running ON running.owner_id = asked.owner_id
     WHERE coalesce(answers, 0) < %(limit)s AND NOT EXISTS (SELECT FROM twin WHERE asked_id = asked.id)
         AND (asked.after IS NULL OR asked.session_id IS NULL
@@ -108,6 +111,7 @@ class Question:
         idempotency_key: "" for none.
         after: the interaction of the session that it follows; None for the newest.
         generation: which one the account's access tokens must still be of; None where none is used.
+        system_prompt: of the session that it begins; None for its owner's own.
     """
 
     owner_id: int
@@ -118,6 +122,7 @@ class Question:
     idempotency_key: str
     after: UUID | None = None
     generation: int | None = None
+    system_prompt: str | None = None
 
 
 # A question and whether it is new: one with a key seen before is the interaction that was made then.
@@ -181,6 +186,7 @@ def _execute(
                 "keys": [question.idempotency_key or None for question in questions],
                 "after": [question.after for question in questions],
                 "generations": [question.generation for question in questions],
+                "prompts": [question.system_prompt for question in questions],
                 "lease_owner": lease_owner,
                 "lease_s": LEASE_S,
                 "attempts": 1 if lease_owner else 0,

@@ -74,10 +74,11 @@ def _question(
     parameters: dict[str, Any] | None,
     idempotency_key: str | None,
     generation: int | None = None,
+    system_prompt: str | None = None,
 ) -> Question:
     title = title_from(query)
     key = idempotency_key or ""
-    return Question(owner_id, session_id, query, title, checked(parameters), key, after, generation)
+    return Question(owner_id, session_id, query, title, checked(parameters), key, after, generation, system_prompt)
 
 
 def _ask(question: Question) -> Interaction:
@@ -97,11 +98,13 @@ async def ask_from_loop(
     parameters: dict[str, Any] | None = None,
     idempotency_key: str | None = None,
     generation: int | None = None,
+    system_prompt: str | None = None,
 ) -> Interaction:
     """`ask` for the event loop: questions that come at the same time are accepted together.
 
     Args:
         generation: which one the owner's access tokens must still be of, where one is used; else NoSuchAsker.
+        system_prompt: of the new session, where one is begun; None for the owner's own.
     """
     question = _question(
         owner_id=owner_id,
@@ -111,6 +114,7 @@ async def ask_from_loop(
         parameters=parameters,
         idempotency_key=idempotency_key,
         generation=generation,
+        system_prompt=system_prompt,
     )
     process = current()
     if process is None:
@@ -124,6 +128,13 @@ def _touch(session: ChatSession, query: str) -> None:
     session.title = session.title or title_from(query)
     session.archived = False  # what is in use is in the list
     session.save(update_fields=["updated", "title", "archived"])
+
+
+def instruct(*, owner_id: int, session_id: UUID, system_prompt: str) -> None:
+    """Give a session of the owner's this system prompt for the answers to come. Somebody else's stays as it is."""
+    ChatSession.objects.filter(pk=session_id, owner_id=owner_id, deleted=None).exclude(
+        system_prompt=system_prompt
+    ).update(system_prompt=system_prompt)
 
 
 def regenerate(*, interaction: Interaction, idempotency_key: str | None = None) -> Interaction:

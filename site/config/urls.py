@@ -14,5 +14,6 @@ urlpatterns = [
     path("settings/", include("accounts.settings_urls")),
     path("accounts/", include("accounts.urls")),
     path("api/", include("api.urls")),
+    path("v1/", include("api.openai.urls")),
     path("admin/", admin.site.urls),
 ]

@@ -126,6 +126,27 @@ class InferenceClient:
         except msgspec.DecodeError:
             return None
 
+    async def model_ids(self) -> list[str]:
+        """The names of what is served: by `/info`, or by `/v1/models` where the server has none.
+
+        Raises:
+            InferenceError: the server cannot be asked now.
+        """
+        if known := (await self.info()).model_id:
+            return [known]
+        with translated_errors():
+            async with self._session.get(f"{self.base_url}/v1/models", timeout=_short()) as response:
+                body = await response.read()
+        try:
+            return [model.id for model in msgspec.json.decode(body, type=_Models).data]
+        except msgspec.DecodeError:
+            return []
+
+    async def post(self, path: str, body: bytes) -> aiohttp.ClientResponse:
+        """The server's response to some JSON, whatever it is; to be closed by whoever asked. For `passthrough`."""
+        headers = {"Content-Type": "application/json"}
+        return await self._session.post(f"{self.base_url}{path}", data=body, headers=headers)
+
     async def stream_chat(
         self, request: ChatRequest, take: Callable[[str], None], *, session: UUID | None = None
     ) -> End:
@@ -142,6 +163,14 @@ def _look_at_error(task: asyncio.Task[ModelInfo]) -> None:
     """An error that nobody waited for is no news: whoever needs the answer asks again."""
     if not task.cancelled():
         task.exception()
+
+
+class _Model(msgspec.Struct):
+    id: str
+
+
+class _Models(msgspec.Struct):
+    data: list[_Model] = []
 
 
 class _Tokenized(msgspec.Struct):

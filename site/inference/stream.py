@@ -172,7 +172,7 @@ class _Answer(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         if self._refusal is not None:
-            self._fail(from_status(self._http.get_status_code(), _error_text(self._refusal.decode(errors="replace"))))
+            self._fail(from_status(self._http.get_status_code(), error_text(self._refusal.decode(errors="replace"))))
         else:
             self._end()
 
@@ -222,7 +222,7 @@ class _ErrorBody(msgspec.Struct):
     error: str | dict[str, object] = ""
 
 
-def _error_text(body: str) -> str:
+def error_text(body: str) -> str:
     """The server's own words: TGI's `error`, OpenAI's `error.message`, or the body as it is."""
     try:
         error = msgspec.json.decode(body, type=_ErrorBody).error

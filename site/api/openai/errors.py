@@ -3,6 +3,7 @@ exceptions of the status, and show people the message."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from django.http import HttpResponse, JsonResponse
@@ -14,6 +15,8 @@ CODES = {
     "token_not_valid": "invalid_api_key",
     "authentication_failed": "invalid_api_key",
 }
+# TGI's words for a prompt that is too long for the model.
+OF_LENGTH = re.compile(r"`inputs` (tokens \+|must have less than)")
 TYPES = {403: "permission_error", 429: "rate_limit_error"}
 
 
@@ -50,6 +53,17 @@ def openai_error(status: int, code: str, message: str, param: str | None = None)
     return JsonResponse(error_body(status, code, message, param), status=status)
 
 
+def described(error: Exception, status: int, content: dict[str, Any]) -> dict[str, Any]:
+    """The JSON for an exception, of what `api.errors` says about it."""
+    code, message, param = content["code"], content["detail"], getattr(error, "param", None)
+    if fields := content.get("errors"):
+        param, says = next(iter(fields.items())) if isinstance(fields, dict) else (None, fields)
+        message = f"`{param}`: {says[0]}" if param else str(says[0])
+    if code == "rejected" and OF_LENGTH.search(message):
+        code, param = "context_length_exceeded", "messages"
+    return error_body(status, code, message, param)
+
+
 def render(error: Exception, status: int, content: dict[str, Any]) -> HttpResponse:
-    """The same of what `api.errors` makes of an exception: for `api.asynchronous.api_view`."""
-    return openai_error(status, content["code"], content["detail"], getattr(error, "param", None))
+    """The response: for `api.asynchronous.api_view`."""
+    return JsonResponse(described(error, status, content), status=status)

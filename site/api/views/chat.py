@@ -44,6 +44,7 @@ _chat_input = ChatInput()
 class NotNow(APIException):
     status_code = 503
     default_code = "restarting"
+    retry_after_s = 1
     default_detail = "The server is restarting. Send the request again in a moment."
 
 
@@ -65,7 +66,7 @@ async def process_chat_message(request: HttpRequest) -> HttpResponseBase:
     """Ask in a session of yours, or in a new one. The answer comes when it is whole; with `stream: true`, as it is
     written. Either way it is kept, and goes on if the connection breaks: read it, or follow it, by its id."""
     who = await asker(request)
-    process = _process()
+    process = running_process()
     interaction, stream = await _ask(request, who)
     if stream:
         return EventStream(_events(process, interaction.pk, 0, opening=interaction))
@@ -88,10 +89,11 @@ async def stream_interaction(request: HttpRequest, interaction_id: UUID) -> Http
     """The answer from its start, or from `Last-Event-ID` on, and then as it is written: nothing is missed, and nothing
     comes twice. A line without an event comes at least every 15 seconds."""
     await in_thread(_look_up, request, interaction_id)
-    return EventStream(_events(_process(), interaction_id, last_event_id(request) or 0))
+    return EventStream(_events(running_process(), interaction_id, last_event_id(request) or 0))
 
 
-def _process() -> ChatProcess:
+def running_process() -> ChatProcess:
+    """The answers of this process. Raises NotNow where it has none, or none any more."""
     process = current()
     if process is None or process.draining.is_set():
         raise NotNow
@@ -111,14 +113,15 @@ async def _ask(request: HttpRequest, who: Asker) -> tuple[Interaction, bool]:
             session_id=given.get("session_id"),
             query=given["message"],
             parameters=given.get("parameters"),
-            idempotency_key=_idempotency_key(request),
+            idempotency_key=idempotency_key(request),
         )
     except NoSuchAsker:
         raise AuthenticationFailed(NO_SUCH_ASKER, "user_not_found") from None
     return interaction, given["stream"]
 
 
-def _idempotency_key(request: HttpRequest) -> str | None:
+def idempotency_key(request: HttpRequest) -> str | None:
+    """The request's, None for none. Raises ValidationError if it is too long."""
     key = request.headers.get("Idempotency-Key", "")
     if len(key) > KEY_MAX_LENGTH:
         raise ValidationError({"Idempotency-Key": [f"Use at most {KEY_MAX_LENGTH} characters."]})
