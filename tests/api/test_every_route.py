@@ -23,6 +23,7 @@ OPEN = {
 }
 CLOSED = {
     "process_chat_message": ({"POST"}, True),
+    "api_generate": ({"POST"}, True),
     "api_sessions": ({"GET", "POST"}, True),
     "api_session": ({"GET", "PATCH", "DELETE"}, True),
     "api_session_interactions": ({"GET"}, False),
@@ -37,8 +38,8 @@ ROUTES = OPEN | CLOSED
 PUBLIC = {"api_schema", "api_docs", "api_redoc"}
 METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE"}
 
-# These two need a process that answers: test_chat.py and test_interaction_stream.py look at them with one.
-WITH_PROCESS = {"process_chat_message", "api_interaction_stream"}
+# These need a process that answers: files of their own look at them with one.
+WITH_PROCESS = {"process_chat_message", "api_generate", "api_interaction_stream"}
 BODIES = [
     (name, method)
     for name, (methods, reads) in ROUTES.items()
