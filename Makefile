@@ -5,7 +5,7 @@ ARGS ?=
 BIN := .venv/bin
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test test-contract bench screenshots lint messages lock secrets backup restore clean
+.PHONY: help run test test-contract bench screenshots lint messages schema lock secrets backup restore clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -43,6 +43,11 @@ lint: ## ruff, mypy, import contracts, templates, shell scripts, Dockerfiles
 messages: ## gather the texts to be translated into locale/*.po
 	@"$(PYTHON)" -m launcher.bootstrap --dev
 	@PYTHONPATH=site exec $(BIN)/python -m config.catalogs
+
+schema: ## write docs/openapi.yaml, the description of the API, anew
+	@"$(PYTHON)" -m launcher.bootstrap --dev
+	@DJANGO_SETTINGS_MODULE=tests.settings PYTHONPATH=site:. exec $(BIN)/python -m django spectacular \
+		--validate --fail-on-warn --file docs/openapi.yaml
 
 lock: ## pin the requirements anew
 	@exec scripts/lock.sh

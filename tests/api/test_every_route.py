@@ -34,7 +34,7 @@ CLOSED = {
     "api_interaction_continue": ({"POST"}, False),
 }
 ROUTES = OPEN | CLOSED
-# Read by anybody, and the same for all: test_schema.py looks at them.
+# Read by anybody, and the same for all: schema/test_served.py looks at them.
 PUBLIC = {"api_schema", "api_docs", "api_redoc"}
 METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE"}
 

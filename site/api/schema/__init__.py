@@ -29,7 +29,8 @@ A serializer says its example once, where it is written:
 
 A stream: `(200, "text/event-stream"): Stream(events={"delta": DeltaEvent, …}, example="…")`.
 
-When routes or serializers have changed, `make schema` writes docs/openapi.yaml anew; a test fails until it is.
+When routes or serializers have changed, `make schema` writes docs/openapi.yaml anew; a test fails until it is. Where
+two changes meet in that file, keep either and write it anew.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -12,29 +12,69 @@ from drf_spectacular.plumbing import ComponentRegistry, ResolvedComponent
 
 from api.codes import CODES, OF_ALL, OF_BODY, OF_CHANGE, OF_PATH, OF_TOKEN
 from api.errors import body
+from api.openai.errors import error_body
 from api.schema.headers import header
 
-PROBLEM_TYPE = "application/problem+json"
-PROBLEM = {
-    "type": "object",
-    "description": "An error (RFC 9457). `code` is stable; `detail` says what to do and may change its words.",
-    "required": ["title", "status", "code", "detail", "retryable"],
-    "properties": {
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "code": {"type": "string"},
-        "detail": {"type": "string"},
-        "retryable": {
-            "type": "boolean",
-            "description": "Whether the same request may succeed later; after `Retry-After`, where that is said.",
-        },
-        "errors": {
-            "type": "object",
-            "description": "Messages by the name of the field.",
-            "additionalProperties": True,
+
+@dataclass(frozen=True)
+class Shape:
+    """How errors look: `example` makes one of status, code, text and fields; `code_at` is the way to the code."""
+
+    name: str
+    media_type: str
+    schema: dict[str, Any]
+    example: Callable[[int, str, str, Any], dict[str, Any]]
+    code_at: tuple[str, ...] = ("code",)
+
+
+PROBLEM = Shape(
+    "Problem",
+    "application/problem+json",
+    {
+        "type": "object",
+        "description": "An error (RFC 9457). `code` is stable; `detail` says what to do, and its words may change.",
+        "required": ["title", "status", "code", "detail", "retryable"],
+        "properties": {
+            "title": {"type": "string"},
+            "status": {"type": "integer"},
+            "code": {"type": "string"},
+            "detail": {"type": "string"},
+            "retryable": {
+                "type": "boolean",
+                "description": "Whether the same request may succeed later; after `Retry-After`, where that is said.",
+            },
+            "errors": {
+                "type": "object",
+                "description": "Messages by the name of the field.",
+                "additionalProperties": True,
+            },
         },
     },
-}
+    body,
+)
+OPENAI = Shape(
+    "OpenAIError",
+    "application/json",
+    {
+        "type": "object",
+        "description": "An error in OpenAI's shape. `code` is stable; `message` says what to do.",
+        "required": ["error"],
+        "properties": {
+            "error": {
+                "type": "object",
+                "required": ["message", "type", "param", "code"],
+                "properties": {
+                    "message": {"type": "string"},
+                    "type": {"type": "string"},
+                    "param": {"type": ["string", "null"], "description": "The field that it is about."},
+                    "code": {"type": "string"},
+                },
+            }
+        },
+    },
+    lambda status, code, detail, _: error_body(status, code, detail),
+    ("error", "code"),
+)
 
 
 @dataclass(frozen=True)
@@ -56,13 +96,15 @@ def by_status(codes: Iterable[str]) -> dict[int, set[str]]:
     return dict(found)
 
 
-def response(registry: ComponentRegistry, status: int, codes: set[str], family: str = "Problem") -> dict[str, Any]:
+def response(registry: ComponentRegistry, status: int, codes: set[str], shape: Shape = PROBLEM) -> dict[str, Any]:
     """A reference to the response component for this status with one of these codes."""
-    name = _name(status, codes) if family == "Problem" else f"{family}{_name(status, codes)}"
-    problem = ResolvedComponent("Problem", ResolvedComponent.SCHEMA, schema=PROBLEM, object=Errors)
-    registry.register_on_missing(problem)
+    error = ResolvedComponent(shape.name, ResolvedComponent.SCHEMA, schema=shape.schema, object=Errors)
+    registry.register_on_missing(error)
     component = ResolvedComponent(
-        name, ResolvedComponent.RESPONSE, schema=_response(problem, status, sorted(codes)), object=Errors
+        _name(status, codes) if shape is PROBLEM else f"{shape.name}{_name(status, codes)}",
+        ResolvedComponent.RESPONSE,
+        schema=_response(shape, error, status, sorted(codes)),
+        object=Errors,
     )
     registry.register_on_missing(component)
     return component.ref
@@ -83,24 +125,34 @@ def _camel(name: str) -> str:
     return "".join(part.title() for part in name.split("_"))
 
 
-def _response(problem: ResolvedComponent, status: int, codes: list[str]) -> dict[str, Any]:
-    names = {"type": "object", "properties": {"code": {"enum": codes}}}
+def _response(shape: Shape, error: ResolvedComponent, status: int, codes: list[str]) -> dict[str, Any]:
+    values = {code: _example(shape, code) for code in codes}
     content = {
-        "schema": {"allOf": [problem.ref, names]},
-        "examples": {code: {"value": _example(code)} for code in codes},
+        "schema": {"allOf": [error.ref, _one_of(shape, list(values.values()))]},
+        "examples": {code: {"value": value} for code, value in values.items()},
     }
-    found: dict[str, Any] = {"description": HTTPStatus(status).phrase, "content": {PROBLEM_TYPE: content}}
-    if headers := _headers(status, codes):
+    found: dict[str, Any] = {"description": HTTPStatus(status).phrase, "content": {shape.media_type: content}}
+    if headers := _headers(status):
         found["headers"] = headers
     return found
 
 
-def _example(code: str) -> dict[str, Any]:
+def _one_of(shape: Shape, values: list[Any]) -> dict[str, Any]:
+    """The schema of what has one of the codes that these have."""
+    for name in shape.code_at:
+        values = [value[name] for value in values]
+    schema: dict[str, Any] = {"enum": sorted(set(values))}
+    for name in reversed(shape.code_at):
+        schema = {"type": "object", "properties": {name: schema}}
+    return schema
+
+
+def _example(shape: Shape, code: str) -> dict[str, Any]:
     row = CODES[code]
-    return body(row.status, code, row.detail, row.fields)
+    return shape.example(row.status, code, row.detail, row.fields)
 
 
-def _headers(status: int, codes: list[str]) -> dict[str, Any]:
+def _headers(status: int) -> dict[str, Any]:
     if status == 401:
         return {"WWW-Authenticate": header("How to authenticate.", "string", required=False)}
     if status in {429, 503}:

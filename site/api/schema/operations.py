@@ -11,7 +11,7 @@ from drf_spectacular.plumbing import ComponentRegistry, ResolvedComponent
 from rest_framework.permissions import SAFE_METHODS
 
 from api import codes
-from api.schema.errors import Errors, by_status, response
+from api.schema.errors import OPENAI, PROBLEM, Errors, by_status, response
 from api.schema.streams import MEDIA_TYPE, Stream
 from chat.parameters import Parameters
 
@@ -44,7 +44,7 @@ class Operation(AutoSchema):
             return None
         found = {name: one for name, one in operation["responses"].items() if one}
         for status, of_one in by_status(self._codes | self._usual_codes(operation)).items():
-            found[str(status)] = response(registry, status, of_one)
+            found[str(status)] = response(registry, status, of_one, OPENAI if path.startswith("/v1/") else PROBLEM)
         operation["responses"] = dict(sorted(found.items()))
         return operation
 
