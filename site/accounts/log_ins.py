@@ -83,6 +83,11 @@ def end_others(*, user: User, current: str | None) -> None:
     revoke_jwts(user=user)
 
 
+def end_all(*, user: User) -> None:
+    """End all log-ins, of browsers and of programs, at once. Personal API tokens stay."""
+    end_others(user=user, current=None)
+
+
 def in_words(user_agent: str) -> str:
     """Which browser a User-Agent header speaks of: “Firefox on Linux”."""
     browser, system = _first(BROWSERS, user_agent), _first(SYSTEMS, user_agent)

@@ -11,9 +11,13 @@ from accounts.models import User
 
 
 @transaction.atomic
-def change_password(*, request: HttpRequest, user: User, password: str) -> None:
-    """Set a password that was checked. The log-in that asks stays; every other one ends, in browsers and programs."""
+def change_password(*, user: User, password: str, request: HttpRequest | None = None) -> None:
+    """Set a password that was checked. Every log-in ends, in browsers and programs; that of a browser whose `request`
+    this is stays. Personal API tokens stay."""
     user.set_password(password)
     user.save(update_fields=["password"])
+    if request is None:
+        log_ins.end_all(user=user)
+        return
     update_session_auth_hash(request, user)
     log_ins.end_others(user=user, current=request.session.session_key)

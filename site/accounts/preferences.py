@@ -15,6 +15,12 @@ THEME_COOKIE = "theme"
 COOKIE_AGE = timedelta(days=365)
 
 
+def change(*, user: User, theme: str, language: str, enter_sends: bool) -> None:
+    """Keep what was chosen, and checked."""
+    user.theme, user.language, user.enter_sends = theme, language, enter_sends
+    user.save(update_fields=["theme", "language", "enter_sends"])
+
+
 def user_if_known(request: HttpRequest) -> User | None:
     """The user of the request if somebody has looked already: nothing here is worth a query."""
     user = getattr(request, "user", None)

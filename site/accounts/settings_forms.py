@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django import forms
 from django.conf import settings
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import TOKEN_NAME_MAX_LENGTH, Theme, User
@@ -96,6 +97,6 @@ class TokenForm(forms.Form):
     def scopes(self) -> list[str]:
         return ["read"] if self.cleaned_data["scope"] == "read" else ["read", "chat"]
 
-    def lifetime(self) -> timedelta | None:
+    def end(self) -> datetime | None:
         days = self.cleaned_data["expires"]
-        return timedelta(days=int(days)) if days else None
+        return timezone.now() + timedelta(days=int(days)) if days else None

@@ -16,7 +16,7 @@ def signup_is_open() -> bool:
 
 
 class UsernameTakenError(Exception):
-    """Somebody took the name since it was checked."""
+    """Somebody took the name since it was checked, or one that differs in capitals alone."""
 
 
 @transaction.atomic
@@ -33,7 +33,7 @@ def create_account(*, user: User) -> User:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [FIRST_ACCOUNT_LOCK])
     if not User.objects.exists():
         user.is_staff = user.is_superuser = True
-    elif User.objects.filter(username=user.username).exists():
+    elif User.objects.filter(username__iexact=user.username).exists():
         raise UsernameTakenError
     user.save()
     return user

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Barrier
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from accounts import tokens
@@ -129,3 +132,49 @@ def test_what_cannot_be_used_is_told_and_makes_nothing(browser: Browser, fields:
 def test_only_scopes_that_there_are_can_be_given(owner: User, scopes: tuple[str, ...]):
     with pytest.raises(tokens.TokenError, match="scopes"):
         tokens.create(owner=owner, name="x", scopes=scopes)
+
+
+@pytest.mark.parametrize("name", ["", " ", "x" * 101, "a\x00b"])
+def test_a_token_without_a_name_that_can_be_kept_is_not_made(owner: User, name: str):
+    with pytest.raises(tokens.TokenError, match="name"):
+        tokens.create(owner=owner, name=name)
+
+
+def test_a_token_does_not_end_before_it_is_made(owner: User):
+    with pytest.raises(tokens.TokenError, match="expires"):
+        tokens.create(owner=owner, name="x", expires=timezone.now())
+
+
+def test_nobody_has_more_tokens_than_one_may_have(
+    browser: Browser, owner: User, stranger: User, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(tokens, "MOST", 2)
+    for _ in range(2):
+        made_by(browser)
+    response = browser.post(URL, form())
+    assert response.status_code == 422
+    assert "Revoke those that you do not need" in response.text
+    assert ApiToken.objects.count() == 2
+    tokens.create(owner=stranger, name="of somebody else")
+    tokens.revoke(owner=owner, token_id=owner.api_tokens.all()[0].pk)
+    made_by(browser)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_tokens_made_at_once_one_takes_the_last_place(owner: User, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(tokens, "MOST", 3)
+    barrier = Barrier(8)
+
+    def make(number: int) -> bool:
+        try:
+            barrier.wait(timeout=20)
+            tokens.create(owner=owner, name=f"token {number}")
+        except tokens.TooManyTokens:
+            return False
+        finally:
+            connection.close()
+        return True
+
+    with ThreadPoolExecutor(8) as threads:
+        made = list(threads.map(make, range(8)))
+    assert (sum(made), owner.api_tokens.count()) == (3, 3)

@@ -16,7 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts import log_ins, tokens
+from accounts import log_ins, preferences, tokens
 from accounts.models import User
 from accounts.passwords import change_password
 from accounts.settings_forms import GeneralForm, OwnPasswordForm, TokenForm
@@ -34,7 +34,7 @@ def general(request: HtmxRequest) -> HttpResponse:
     user = User.objects.get(pk=request.user.pk)
     form = GeneralForm(request.POST or None, instance=user)
     if form.is_valid():
-        user.save(update_fields=list(form.fields))
+        preferences.change(user=user, **form.cleaned_data)
         request.user = user
         if user.language:  # it is said in that already
             activate(user.language)
@@ -110,9 +110,13 @@ def token_list(request: HtmxRequest) -> HttpResponse:
     context: dict[str, Any] = {"form": form, "tokens": request.user.api_tokens.all()}
     if not form.is_valid():
         return _page(request, "accounts/settings_tokens.html", context, form)
-    made, secret = tokens.create(
-        owner=request.user, name=form.cleaned_data["name"], scopes=form.scopes(), lifetime=form.lifetime()
-    )
+    try:
+        made, secret = tokens.create(
+            owner=request.user, name=form.cleaned_data["name"], scopes=form.scopes(), expires=form.end()
+        )
+    except tokens.TooManyTokens:
+        form.add_error(None, _("You have as many tokens as one may have. Revoke those that you do not need."))
+        return _page(request, "accounts/settings_tokens.html", context, form)
     context |= {"form": TokenForm(), "made": made, "secret": secret}
     return _page(request, "accounts/settings_tokens.html", context, status=201)
 
