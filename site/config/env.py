@@ -47,6 +47,14 @@ def _networks(value: tuple[str, ...]) -> tuple[str, ...]:
         raise ValueError("must be addresses or networks such as 10.0.0.5,172.16.0.0/12,fd00::/8") from None
 
 
+def _origins(values: tuple[str, ...]) -> tuple[str, ...]:
+    for value in values:
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or value != f"{parts.scheme}://{parts.netloc}":
+            raise ValueError("must be origins such as https://app.example.org, without a path or a slash at the end")
+    return values
+
+
 def _split_on_commas(value: object) -> object:
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split(",") if part.strip())
@@ -63,6 +71,7 @@ PostgresUrl = Annotated[str, AfterValidator(_postgres_url)]
 Key = Annotated[str, AfterValidator(_key)]
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_on_commas)]
+Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_on_commas), AfterValidator(_origins)]
 Networks = Annotated[CommaSeparated, AfterValidator(_networks)]
 Bound = Annotated[int, Field(ge=0, le=1_000_000_000)]
 
@@ -91,6 +100,7 @@ class Env(BaseSettings):
     jwt_signing_key: Key | None = None
     jwt_signing_key_file: AbsolutePath | None = None
     allowed_hosts: CommaSeparated = ()
+    cors_origins: Origins = ()
     signup: Literal["open", "closed"] = "open"
     web_processes: Annotated[int, Field(ge=1, le=64)] = 1
     https: bool = False

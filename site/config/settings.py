@@ -244,6 +244,16 @@ SPECTACULAR_SETTINGS = {
     ],
 }
 
+# Pages of other origins may use the API where the operator names them: with tokens, never with a browser's cookies.
+if ENV.cors_origins:
+    INSTALLED_APPS.append("corsheaders")
+    MIDDLEWARE.insert(0, "corsheaders.middleware.CorsMiddleware")
+    CORS_ALLOWED_ORIGINS = list(ENV.cors_origins)
+    CORS_URLS_REGEX = r"^/(api|v1)/"
+    # Whatever OpenAI's clients and others send; the wildcard does not speak of this one.
+    CORS_ALLOW_HEADERS = ["*", "authorization"]
+    CORS_EXPOSE_HEADERS = ["*"]
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

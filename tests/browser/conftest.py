@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -13,8 +13,10 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
 
+from launcher import REPOSITORY
 from tests.browser.engine import Engine
 from tests.browser.visitor import Visitor, launch
+from tests.support.files import serving
 from tests.support.stack import Stack, running_stack
 
 Visit = Callable[..., Awaitable[Visitor]]
@@ -54,8 +56,15 @@ class Stubbed:
     engine: Engine
 
 
+@pytest.fixture(scope="session")
+def example_page() -> Iterator[str]:
+    """docs/examples/fetch-with-auth/ on another origin than the site's: its address, without a slash at the end."""
+    with serving(REPOSITORY / "docs" / "examples" / "fetch-with-auth") as url:
+        yield url
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def _second_stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stubbed]:
+async def _second_stack(tmp_path_factory: pytest.TempPathFactory, example_page: str) -> AsyncIterator[Stubbed]:
     engine = Engine()
     await engine.arrive()
     # The tests' own cluster has a database that nobody else uses: pytest-django makes another.
@@ -63,6 +72,7 @@ async def _second_stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterat
         "TGI_URL": engine.url,
         "TGI_RETRY_FOR": 1,
         "TGI_CONNECT_TIMEOUT": 1,
+        "CORS_ORIGINS": f"https://app.example.org,{example_page}",
         "DATABASE_URL": os.environ["DATABASE_URL"],
     }
     starting = running_stack(tmp_path_factory.mktemp("stubbed") / "data", **variables)

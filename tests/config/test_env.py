@@ -48,6 +48,11 @@ def test_empty_value_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
         ("TGI_URL", "127.0.0.1:8001"),
         ("TGI_URL", "ftp://hunter2@host"),
         ("TGI_URL", "http://"),
+        ("CORS_ORIGINS", "hunter2"),
+        ("CORS_ORIGINS", "*"),
+        ("CORS_ORIGINS", "https://app.example, https://app.example/hunter2"),
+        ("CORS_ORIGINS", "https://app.example/"),
+        ("CORS_ORIGINS", "ftp://hunter2.example"),
     ],
 )
 def test_unusable_value_is_one_line_that_names_the_variable_and_hides_the_value(
@@ -82,6 +87,8 @@ def test_paths_are_absolute_and_know_the_home_folder(monkeypatch: pytest.MonkeyP
 def test_urls_and_lists_are_taken_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TGI_URL", "https://tgi.example:8443/base/")
     monkeypatch.setenv("ALLOWED_HOSTS", "chat.example, .example.org,,")
+    monkeypatch.setenv("CORS_ORIGINS", "https://app.example, http://127.0.0.1:5173")
     env = read_env()
     assert env.tgi_url == "https://tgi.example:8443/base"
+    assert env.cors_origins == ("https://app.example", "http://127.0.0.1:5173")
     assert env.allowed_hosts == ("chat.example", ".example.org")
