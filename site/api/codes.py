@@ -30,6 +30,11 @@ CODES: dict[str, Code] = {
         {"message": ["This field may not be blank."]},
     ),
     "parse_error": Code(400, "The body is not valid JSON."),
+    "too_long": Code(
+        400,
+        "This message is too long for the model: it has 9120 tokens, and 6144 fit. Shorten it, or send it in parts.",
+    ),
+    "not_an_export": Code(400, "This file is not JSON, or is damaged. Choose the file as it was exported."),
     # 401
     "not_authenticated": Code(401, "Send an access token: `Authorization: Bearer <token>`, from POST /api/token/."),
     "authentication_failed": Code(401, "Incorrect authentication credentials."),
@@ -43,9 +48,22 @@ CODES: dict[str, Code] = {
     # 403
     "wrong_scope": Code(403, "This API token may only read. Make one that may chat in the settings."),
     "signup_closed": Code(403, "Sign-up is closed. Ask the administrator for an account."),
-    # 404, 409, 411, 413, 415
+    # 404, 409, 411, 412, 413, 415
     "not_found": Code(404, "There is nothing here. Check the address and the id."),
+    "nothing_to_follow": Code(
+        404,
+        "The interaction that this was to follow is not in the session, or no more. Read the session's interactions, "
+        "and choose another, or leave `parent_id` out to follow the newest.",
+    ),
     "not_continuable": Code(409, "This answer is whole, or still being written."),
+    "not_finished": Code(409, "This answer is still being written. Do this when it is finished.", retryable=True),
+    "nothing_to_share": Code(409, "There is no finished answer to share yet. Wait for it, then share."),
+    "too_many_links": Code(409, "This session has as many links as it may have. Delete one of them first."),
+    "precondition_failed": Code(
+        412,
+        "This was changed since you read it. Read it again, make your change to what it is now, and send that with its "
+        "ETag in If-Match; the `ETag` header has it.",
+    ),
     "length_required": Code(411, "This request does not say how long it is. Send it with a Content-Length header."),
     "too_large": Code(413, "This is too much at once. Shorten it, or send it in parts: 3 MB are taken at a time."),
     "unsupported_media_type": Code(415, "Send JSON, with `Content-Type: application/json`."),

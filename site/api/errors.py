@@ -12,8 +12,13 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
 from api.codes import CODES
+from api.etags import PreconditionFailed
+from chat.accepting import NothingToFollow
 from chat.admission import TooManyRunning
-from chat.conversation import NotContinuable
+from chat.context import QueryTooLong
+from chat.conversation import NotContinuable, NotFinished
+from chat.sharing import NothingToShare, TooManyLinks
+from chat.transfer.reading import NotAnExport
 from inference.errors import InferenceError
 
 ADVICE = {
@@ -27,6 +32,19 @@ ADVICE = {
 # What the model server could not do, by its code.
 INFERENCE_STATUS = {"overloaded": 429, "unreachable": 503, "unavailable": 503, "timed_out": 504, "rejected": 400}
 INFERENCE_RETRY_AFTER_S = 5
+
+TOO_LONG = (
+    "This message is too long for the model: it has {0.tokens} tokens, and {0.limit} fit. Shorten it, or send it in "
+    "parts."
+)
+# What the domain refuses, by its code.
+OF_THE_DOMAIN: dict[type[Exception], str] = {
+    NotContinuable: "not_continuable",
+    NotFinished: "not_finished",
+    NothingToFollow: "nothing_to_follow",
+    NothingToShare: "nothing_to_share",
+    TooManyLinks: "too_many_links",
+}
 
 
 def body(status: int, code: str, detail: str, errors: Any = None) -> dict[str, Any]:
@@ -50,18 +68,16 @@ def headers_of(error: Exception) -> dict[str, str]:
     """What the response to this exception says beside its body."""
     if isinstance(error, InferenceError) and error.retryable:
         return {"Retry-After": str(INFERENCE_RETRY_AFTER_S)}
+    if isinstance(error, PreconditionFailed):
+        return {"ETag": error.etag}
     seconds = getattr(error, "retry_after_s", None)
     return {} if seconds is None else {"Retry-After": str(seconds)}
 
 
 def of_exception(error: Exception) -> tuple[int, dict[str, Any]] | None:
     """Status and JSON for the exceptions that stand for an answer; None for all others, which are bugs."""
-    if isinstance(error, TooManyRunning):
-        return 429, body(429, "too_many_running", str(error))
-    if isinstance(error, NotContinuable):
-        return 409, body(409, "not_continuable", "This answer is whole, or still being written.")
-    if isinstance(error, InferenceError):
-        return _of_inference(error)
+    if found := _of_the_domain(error):
+        return found
     if isinstance(error, Http404):
         return 404, body(404, "not_found", ADVICE["not_found"])
     return _of_framework(error) if isinstance(error, exceptions.APIException) else None
@@ -78,6 +94,19 @@ def _of_framework(error: exceptions.APIException) -> tuple[int, dict[str, Any]]:
         return 400, body(400, "invalid", "Some fields cannot be used; `errors` says why.", error.detail)
     code = _code(error)
     return error.status_code, body(error.status_code, code, ADVICE.get(code) or _text(error))
+
+
+def _of_the_domain(error: Exception) -> tuple[int, dict[str, Any]] | None:
+    if isinstance(error, TooManyRunning):
+        return 429, body(429, "too_many_running", str(error))
+    if isinstance(error, QueryTooLong):
+        return 400, {**body(400, "too_long", TOO_LONG.format(error)), "tokens": error.tokens, "limit": error.limit}
+    if isinstance(error, InferenceError):
+        return _of_inference(error)
+    if isinstance(error, NotAnExport):
+        return 400, body(400, "not_an_export", str(error.reason))
+    code = OF_THE_DOMAIN.get(type(error))
+    return (CODES[code].status, body(CODES[code].status, code, CODES[code].detail)) if code else None
 
 
 def _code(error: exceptions.APIException) -> str:
@@ -97,7 +126,9 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     found = of_exception(error)
     if found is None:
         return None
-    response = exception_handler(error, context) or Response(headers=headers_of(error))
+    response = exception_handler(error, context) or Response()
+    for name, value in headers_of(error).items():
+        response[name] = value
     response.status_code, response.data = found
     response.content_type = "application/problem+json"
     return response

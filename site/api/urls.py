@@ -3,7 +3,7 @@ from __future__ import annotations
 from django.urls import path
 
 from api.schema import views as schema
-from api.views import accounts, chat, generate, interactions, jwt, sessions
+from api.views import accounts, chat, generate, interactions, jwt, sessions, sharing, transfer
 
 urlpatterns = [
     path("schema/", schema.schema, name="api_schema"),
@@ -17,11 +17,19 @@ urlpatterns = [
     path("chat/", chat.process_chat_message, name="process_chat_message"),
     path("sessions/", sessions.Sessions.as_view(), name="api_sessions"),
     path("sessions/<uuid:session_id>/", sessions.Session.as_view(), name="api_session"),
+    path("sessions/bulk/", sessions.ManySessions.as_view(), name="api_sessions_bulk"),
+    path("sessions/<uuid:session_id>/undelete/", sessions.UndeleteSession.as_view(), name="api_session_undelete"),
     path(
         "sessions/<uuid:session_id>/interactions/",
         interactions.SessionInteractions.as_view(),
         name="api_session_interactions",
     ),
+    path("sessions/<uuid:session_id>/links/", sharing.SessionLinks.as_view(), name="api_session_links"),
+    path("sessions/<uuid:session_id>/links/<slug:token>/", sharing.SessionLink.as_view(), name="api_session_link"),
+    path("shared/<slug:token>/", sharing.Shared.as_view(), name="api_shared"),
+    path("sessions/<uuid:session_id>/export/", transfer.export_session, name="api_session_export"),
+    path("export/", transfer.export_sessions, name="api_export"),
+    path("import/", transfer.Import.as_view(), name="api_import"),
     path("interactions/<uuid:interaction_id>/", interactions.OneInteraction.as_view(), name="api_interaction"),
     path("interactions/<uuid:interaction_id>/stream/", chat.stream_interaction, name="api_interaction_stream"),
     path(
@@ -36,5 +44,11 @@ urlpatterns = [
         "interactions/<uuid:interaction_id>/regenerate/",
         interactions.RegenerateInteraction.as_view(),
         name="api_interaction_regenerate",
+    ),
+    path(
+        "interactions/<uuid:interaction_id>/edit/", interactions.EditInteraction.as_view(), name="api_interaction_edit"
+    ),
+    path(
+        "interactions/<uuid:interaction_id>/rate/", interactions.RateInteraction.as_view(), name="api_interaction_rate"
     ),
 ]

@@ -162,6 +162,7 @@ def _outcome(question: Question, row: tuple[Any, ...], lease_owner: str, limit: 
         idempotency_key=question.idempotency_key or None,
         lease_owner=lease_owner,
         attempts=1 if lease_owner else 0,
+        rating_comment="",
         created=created,
     )
     interaction._state.adding = False

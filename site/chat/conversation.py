@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -198,9 +199,7 @@ def continue_answer(*, interaction: Interaction) -> Interaction:
     """
     lock_owner(interaction.session.owner_id)
     admit(interaction.session.owner_id)
-    interaction = get_object_or_404(
-        Interaction.objects.select_for_update(of=["self"]).select_related("session"), pk=interaction.pk
-    )
+    interaction = _locked(interaction)
     if not interaction.is_continuable:
         raise NotContinuable
     if interaction.final_response_text:
@@ -242,6 +241,30 @@ class NotFinished(Exception):
     """The answer is still being written: there is nothing to judge yet."""
 
 
+# Looks at an interaction while nobody else can change it, and raises where it is not what somebody takes it for.
+Check = Callable[[Interaction], None]
+
+
+@transaction.atomic
+def rate_checked(*, interaction: Interaction, rating: Rating | None, comment: str | None, check: Check) -> Interaction:
+    """`rate`, if the answer is still what it is taken for. Returns it as it is then.
+
+    Raises:
+        NotFinished
+        Http404: it was deleted meanwhile.
+        Whatever `check` raises; then nothing is changed.
+    """
+    found = _locked(interaction)
+    check(found)
+    rate(interaction=found, rating=rating, comment=comment)
+    return found
+
+
+def _locked(interaction: Interaction) -> Interaction:
+    found = Interaction.objects.select_for_update(of=["self"]).select_related("session")
+    return get_object_or_404(found, pk=interaction.pk)
+
+
 def rate(*, interaction: Interaction, rating: Rating | None, comment: str | None = None) -> None:
     """Say what an answer is worth; None takes that back. What was said about it before stays unless `comment` is given.
 
@@ -257,10 +280,17 @@ def rate(*, interaction: Interaction, rating: Rating | None, comment: str | None
 
 
 @transaction.atomic
-def delete_interaction(*, interaction: Interaction) -> None:
-    """Delete one question and its answer. What followed it follows the one before it now."""
+def delete_interaction(*, interaction: Interaction, check: Check | None = None) -> None:
+    """Delete one question and its answer. What followed it follows the one before it now.
+
+    Raises:
+        Http404: it was deleted meanwhile.
+        Whatever `check` raises; then nothing is deleted.
+    """
     lock_owner(interaction.session.owner_id)
-    interaction = get_object_or_404(Interaction, pk=interaction.pk)
+    interaction = _locked(interaction)
+    if check:
+        check(interaction)
     Interaction.objects.filter(parent=interaction).update(parent=interaction.parent_id)
     pk = interaction.pk
     interaction.delete()

@@ -186,6 +186,12 @@ def variants_of(session: ChatSession, interactions: Iterable[Interaction]) -> di
     }
 
 
+def family_of(interaction: Interaction) -> list[UUID]:
+    """The ids of the interaction and its siblings, oldest first."""
+    siblings = Interaction.objects.filter(session=interaction.session_id, parent=interaction.parent_id)
+    return list(siblings.order_by("created", "id").values_list("pk", flat=True))
+
+
 def _variants(family: list[UUID], place: int) -> Variants:
     return Variants(
         place=place + 1,

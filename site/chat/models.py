@@ -57,6 +57,7 @@ class ChatSession(models.Model):
         ordering = ["-updated", "-id"]
         indexes = [
             models.Index(fields=["owner", "-updated", "-id"], name="chatsession_owner_updated"),
+            models.Index(fields=["owner", "-created", "-id"], name="chatsession_owner_created"),
             # Few rows each. What search reads is in the migrations: functions, and indexes over them.
             models.Index(fields=["owner"], condition=models.Q(pinned=True, deleted=None), name="chatsession_pinned"),
             models.Index(fields=["deleted"], condition=models.Q(deleted__isnull=False), name="chatsession_deleted"),

@@ -14,6 +14,7 @@ from django.shortcuts import get_object_or_404
 from chat import history
 from chat.access import lock_session
 from chat.models import UNFINISHED, ChatSession, Interaction, SharedLink
+from chat.titles import title_from
 
 # To one chat.
 MOST_LINKS = 50
@@ -98,6 +99,13 @@ def _lengths(leaves: Sequence[UUID]) -> dict[UUID, int]:
     with connection.cursor() as cursor:
         cursor.execute(LENGTHS, {"leaves": list(leaves), "limit": history.LONGEST_PATH})
         return dict(cursor.fetchall())
+
+
+def title_of(path: Sequence[UUID]) -> str:
+    """What a shared path is called. Not the chat's own name, which its owner may change to what is nobody else's
+    business."""
+    question = Interaction.objects.filter(pk=path[0]).values_list("query_text", flat=True).first() if path else None
+    return title_from(question or "")
 
 
 def shared_path(token: str) -> list[UUID]:

@@ -12,6 +12,7 @@ from rest_framework.test import APIClient
 
 from accounts.models import User
 from api.urls import urlpatterns
+from chat.models import SharedLink
 from tests.support.answers import make_interaction
 
 # Route name → the methods that it takes, and whether it reads a body.
@@ -20,6 +21,7 @@ OPEN = {
     "api_token": ({"POST"}, True),
     "api_token_refresh": ({"POST"}, True),
     "api_token_blacklist": ({"POST"}, True),
+    "api_shared": ({"GET"}, False),
 }
 CLOSED = {
     "process_chat_message": ({"POST"}, True),
@@ -32,6 +34,15 @@ CLOSED = {
     "api_interaction_stop": ({"POST"}, False),
     "api_interaction_regenerate": ({"POST"}, False),
     "api_interaction_continue": ({"POST"}, False),
+    "api_interaction_edit": ({"POST"}, True),
+    "api_interaction_rate": ({"POST"}, True),
+    "api_sessions_bulk": ({"POST"}, True),
+    "api_session_undelete": ({"POST"}, False),
+    "api_session_links": ({"GET", "POST"}, True),
+    "api_session_link": ({"DELETE"}, False),
+    "api_session_export": ({"GET"}, False),
+    "api_export": ({"GET"}, False),
+    "api_import": ({"POST"}, False),  # a file, not an object: see test_transfer.py
 }
 ROUTES = OPEN | CLOSED
 # Read by anybody, and the same for all: schema/test_served.py looks at them.
@@ -40,6 +51,19 @@ METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE"}
 
 # These need a process that answers: files of their own look at them with one.
 WITH_PROCESS = {"process_chat_message", "api_generate", "api_interaction_stream"}
+# These read the database in threads of their own: test_transfer.py looks at them with what is really saved.
+IN_THREADS = {"api_session_export", "api_export"}
+
+
+def converters_of(name: str) -> set[str]:
+    return set(next(one for one in urlpatterns if one.name == name).pattern.converters)
+
+
+def is_of_one(name: str) -> bool:
+    """Whether it is a route of something that has an owner."""
+    return bool(converters_of(name) & {"session_id", "interaction_id"})
+
+
 BODIES = [
     (name, method)
     for name, (methods, reads) in ROUTES.items()
@@ -49,7 +73,7 @@ BODIES = [
 OF_ONE = [
     (name, method)
     for name, (methods, _) in CLOSED.items()
-    if name != "api_sessions" and name not in WITH_PROCESS
+    if is_of_one(name) and name not in WITH_PROCESS | IN_THREADS
     for method in sorted(methods)
 ]
 
@@ -59,9 +83,9 @@ def url_of(name: str, owner: User, *, missing: bool = False) -> str:
     values = {
         "session_id": uuid4() if missing else made.session_id,
         "interaction_id": uuid4() if missing else made.pk,
+        "token": "no-token" if missing else SharedLink.objects.create(session=made.session, leaf=made).token,
     }
-    pattern = next(one for one in urlpatterns if one.name == name)
-    wanted = pattern.pattern.converters
+    wanted = converters_of(name)
     return reverse(name, kwargs={key: value for key, value in values.items() if key in wanted})
 
 

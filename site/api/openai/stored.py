@@ -14,11 +14,12 @@ from rest_framework.exceptions import AuthenticationFailed
 
 from accounts.models import User
 from api.errors import INFERENCE_RETRY_AFTER_S, INFERENCE_STATUS
+from api.idempotency import idempotency_key
 from api.openai.chunks import JSON, ChatChunks, Usage, whole_chat
 from api.openai.errors import NotServed, Refused, error_body
 from api.openai.relay import DONE, KEEP_ALIVE, framed
 from api.openai.requests import ChatCompletionRequest, Message
-from api.views.chat import NO_SUCH_ASKER, idempotency_key
+from api.views.chat import NO_SUCH_ASKER
 from chat import conversation
 from chat.accepting import NoSuchAsker
 from chat.database import in_thread

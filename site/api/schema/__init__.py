@@ -35,11 +35,17 @@ two changes meet in that file, keep either and write it anew.
 
 from __future__ import annotations
 
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
+from drf_spectacular.utils import (
+    OpenApiParameter,
+    OpenApiResponse,
+    extend_schema,
+    extend_schema_field,
+    extend_schema_view,
+)
 
 from api.schema.describing import described, example, examples
 from api.schema.errors import errors
-from api.schema.headers import ETAG, IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, LAST_EVENT_ID
+from api.schema.headers import ETAG, IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, LAST_EVENT_ID, UNCHANGED
 from api.schema.streams import Stream
 
 __all__ = [
@@ -48,6 +54,7 @@ __all__ = [
     "IF_MATCH",
     "IF_NONE_MATCH",
     "LAST_EVENT_ID",
+    "UNCHANGED",
     "OpenApiParameter",
     "OpenApiResponse",
     "Stream",
@@ -56,5 +63,6 @@ __all__ = [
     "example",
     "examples",
     "extend_schema",
+    "extend_schema_field",
     "extend_schema_view",
 ]

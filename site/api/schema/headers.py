@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from drf_spectacular.utils import OpenApiParameter
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 
 HEADER: Literal["header"] = "header"
 
@@ -35,6 +35,9 @@ IF_NONE_MATCH = OpenApiParameter(
 ETAG = OpenApiParameter(
     "ETag", {"type": "string"}, HEADER, response=[200, 201], description="Changes whenever the resource does."
 )
+
+# The answer with status 304.
+UNCHANGED = OpenApiResponse(description="It is still what you have.")
 
 
 def header(description: str, kind: str, *, required: bool = True) -> dict[str, Any]:

@@ -19,6 +19,9 @@ from chat.parameters import Parameters
 TAGS = {
     "chat": "chat",
     "sessions": "sessions",
+    "shared": "sessions",
+    "export": "sessions",
+    "import": "sessions",
     "interactions": "interactions",
     "register": "account",
     "token": "tokens",

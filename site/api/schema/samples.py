@@ -35,8 +35,10 @@ INTERACTION: dict[str, Any] = {
     "generated_tokens": 9,
     "first_token_ms": 41,
     "duration_ms": 152,
+    "tokens_per_second": 72.1,
     "dropped_turns": 0,
     "rating": None,
+    "rating_comment": "",
     "created": "2026-11-24T09:30:02.000000Z",
     "finished": "2026-11-24T09:30:02.193000Z",
 }

@@ -9,12 +9,14 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
-from rest_framework.exceptions import APIException, AuthenticationFailed, ValidationError
+from rest_framework.exceptions import APIException, AuthenticationFailed
 from rest_framework.utils.encoders import JSONEncoder
 
 from api.asynchronous import Asker, api_view, asker, authenticate, read_json
 from api.errors import problem
+from api.idempotency import idempotency_key
 from api.schema import IDEMPOTENCY_KEY, LAST_EVENT_ID, Stream, described, errors, extend_schema
 from api.schema.samples import STREAM
 from api.schema.streams import DeltaEvent, StatusEvent
@@ -24,11 +26,11 @@ from chat.accepting import NoSuchAsker
 from chat.access import get_interaction
 from chat.database import in_thread
 from chat.follow import Update, follow
+from chat.length import check_length, is_long
 from chat.models import Interaction, Status
 from chat.process import ChatProcess, current
 from chat.sse import EventStream, comment, event, last_event_id, retry
 
-KEY_MAX_LENGTH = 200
 NO_SUCH_ASKER = "This account was deleted or deactivated, or this token was revoked: log in again at POST /api/token/."
 
 ANSWER_STREAM = Stream(
@@ -57,14 +59,15 @@ class NotNow(APIException):
         responses={
             200: AnswerOutput,
             (200, "text/event-stream"): ANSWER_STREAM,
-            **errors("not_found", "too_many_running", "restarting", "interrupted"),
+            **errors(*("not_found", "nothing_to_follow", "too_long", "too_many_running", "restarting", "interrupted")),
         },
     )
 )
 @api_view("POST")
 async def process_chat_message(request: HttpRequest) -> HttpResponseBase:
-    """Ask in a session of yours, or in a new one. The answer comes when it is whole; with `stream: true`, as it is
-    written. Either way it is kept, and goes on if the connection breaks: read it, or follow it, by its id."""
+    """Ask in a session of yours, after its newest question or after `parent_id`; or in a new one. The answer comes when
+    it is whole; with `stream: true`, as it is written. Either way it is kept, and goes on if the connection breaks:
+    read it, or follow it, by its id."""
     who = await asker(request)
     process = running_process()
     interaction, stream = await _ask(request, who)
@@ -106,13 +109,20 @@ def _look_up(request: HttpRequest, interaction_id: UUID) -> Interaction:
 
 async def _ask(request: HttpRequest, who: Asker) -> tuple[Interaction, bool]:
     given: dict[str, Any] = _chat_input.run_validation(read_json(request))
+    query, session_id, parent_id = given["message"], given.get("session_id"), given.get("parent_id")
+    parameters = given.get("parameters")
+    if parent_id and session_id is None:
+        session_id = (await in_thread(_look_up, request, parent_id)).session_id
+    if is_long(query):
+        await sync_to_async(_check_length)(request, query, session_id, parameters)
     try:
         interaction = await conversation.ask_from_loop(
             owner_id=who.id,
             generation=who.generation,
-            session_id=given.get("session_id"),
-            query=given["message"],
-            parameters=given.get("parameters"),
+            session_id=session_id,
+            after=parent_id,
+            query=query,
+            parameters=parameters,
             idempotency_key=idempotency_key(request),
         )
     except NoSuchAsker:
@@ -120,12 +130,10 @@ async def _ask(request: HttpRequest, who: Asker) -> tuple[Interaction, bool]:
     return interaction, given["stream"]
 
 
-def idempotency_key(request: HttpRequest) -> str | None:
-    """The request's, None for none. Raises ValidationError if it is too long."""
-    key = request.headers.get("Idempotency-Key", "")
-    if len(key) > KEY_MAX_LENGTH:
-        raise ValidationError({"Idempotency-Key": [f"Use at most {KEY_MAX_LENGTH} characters."]})
-    return key or None
+def _check_length(request: HttpRequest, query: str, session_id: UUID | None, parameters: dict[str, Any] | None) -> None:
+    """Raises QueryTooLong, and what `authenticate` does: the numbers tell something of the session."""
+    owner = authenticate(request)
+    check_length(owner_id=owner.pk, query=query, session_id=session_id, parameters=parameters)
 
 
 async def _finished(process: ChatProcess, interaction_id: UUID) -> Interaction | None:

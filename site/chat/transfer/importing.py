@@ -34,12 +34,14 @@ class Report:
         chats, messages: how many were taken in; a message is a question with its answer.
         skipped: messages of tools and programs in them, which were not.
         left_out: for each reason, the titles of the chats that were left out for it.
+        session_ids: of the chats that were taken in, in their order.
     """
 
     chats: int = 0
     messages: int = 0
     skipped: int = 0
     left_out: dict[str | Promise, list[str]] = field(default_factory=dict)
+    session_ids: list[UUID] = field(default_factory=list)
 
 
 def import_chats(*, owner_id: int, data: bytes) -> Report:
@@ -58,7 +60,7 @@ def import_chats(*, owner_id: int, data: bytes) -> Report:
         if chat is None or reason:
             report.left_out.setdefault(reason, []).append(found.title)
             continue
-        _keep(owner_id, chat)
+        report.session_ids.append(_keep(owner_id, chat))
         there.add((chat.created, _title(chat)))
         report.chats += 1
         report.messages += len(chat.interactions)
@@ -76,7 +78,8 @@ def _title(chat: Chat) -> str:
 
 
 @transaction.atomic
-def _keep(owner_id: int, chat: Chat) -> None:
+def _keep(owner_id: int, chat: Chat) -> UUID:
+    """Returns the id of the session."""
     now = timezone.now()
     times = [one.created for one in chat.interactions if one.created]
     fields: dict[str, Any] = {name: getattr(chat, name) for name in CHAT_FIELDS}
@@ -87,6 +90,7 @@ def _keep(owner_id: int, chat: Chat) -> None:
     ids = {one.id: models.uuid7() for one in chat.interactions}  # in their order: later ones sort later
     for portion in _portions(chat.interactions):
         models.Interaction.objects.bulk_create([_row(session, one, ids, now) for one in portion])
+    return session.pk
 
 
 def _portions(interactions: list[Interaction]) -> Iterator[list[Interaction]]:

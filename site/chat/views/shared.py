@@ -22,7 +22,6 @@ from chat.markdown import render as markdown
 from chat.models import ChatSession, Interaction, Status
 from chat.requests import HtmxRequest, SeeOther, login_needed
 from chat.sidebar import sidebar_context
-from chat.titles import title_from
 
 # Long conversations have several pages.
 TURNS_ON_A_PAGE = 50
@@ -108,7 +107,7 @@ def shared(request: HttpRequest, token: str) -> HttpResponse:
     path = sharing.shared_path(token)
     page = _page(path, request.GET.get("page", "1"))
     turns = _turns(list(page.object_list), first=page.start_index())
-    context = {"title": _title(path[0]), "page": page, "turns": turns, "count": len(path)}
+    context = {"title": sharing.title_of(path), "page": page, "turns": turns, "count": len(path)}
     response = render(request, "chat/shared.html", context)
     response["X-Robots-Tag"] = "noindex, nofollow"
     response["Referrer-Policy"] = "no-referrer"
@@ -120,12 +119,6 @@ def _page(path: list[UUID], number: str) -> Page[UUID]:
         return Paginator(path, TURNS_ON_A_PAGE).page(number)
     except InvalidPage:
         raise Http404 from None
-
-
-def _title(root: UUID) -> str:
-    """Not the chat's own name, which its owner may change to what is nobody else's business."""
-    question = Interaction.objects.filter(pk=root).values_list("query_text", flat=True).first()
-    return title_from(question or "")
 
 
 def _turns(ids: Sequence[UUID], *, first: int) -> list[SharedTurn]:
