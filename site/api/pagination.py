@@ -111,7 +111,7 @@ class NewestFirst(BasePagination):
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         link = {"type": ["string", "null"], "format": "uri", "example": None}
-        following = "https://parley.example/api/…/?cursor=W2ZhbHNlLFsiLWlk…"
+        following = "https://parley.example/api/presets/?cursor=W2ZhbHNlXQ%3D%3D"
         properties = {
             "results": schema,
             "next": {**link, "example": following, "description": "The next page; null: this is the last."},
