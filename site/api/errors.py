@@ -91,7 +91,8 @@ def _of_inference(error: InferenceError) -> tuple[int, dict[str, Any]]:
 
 def _of_framework(error: exceptions.APIException) -> tuple[int, dict[str, Any]]:
     if isinstance(error, exceptions.ValidationError):
-        return 400, body(400, "invalid", "Some fields cannot be used; `errors` says why.", error.detail)
+        errors = error.detail if isinstance(error.detail, dict) else {"non_field_errors": error.detail}
+        return 400, body(400, "invalid", "Some fields cannot be used; `errors` says why.", errors)
     code = _code(error)
     return error.status_code, body(error.status_code, code, ADVICE.get(code) or _text(error))
 

@@ -38,14 +38,14 @@ class Parameters(BaseModel):
     seed: Annotated[int, Field(ge=0, lt=2**63)] | None = None
 
 
-def checked(values: Any) -> dict[str, Any]:
-    """The parameters that are set, checked.
+def checked(values: Any, *, strict: bool = False) -> dict[str, Any]:
+    """The parameters that are set, checked. `strict`: a text is no number, though it may look like one.
 
     Raises:
         ParameterError: one of them is unknown or out of its limits.
     """
     try:
-        return Parameters.model_validate(values or {}).model_dump(exclude_none=True)
+        return Parameters.model_validate(values or {}, strict=strict).model_dump(exclude_none=True)
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"]) or "parameters"

@@ -9,10 +9,12 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSe
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ComponentRegistry, ResolvedComponent
 from rest_framework.permissions import SAFE_METHODS
+from rest_framework.serializers import CharField
 
 from api import codes
 from api.schema.errors import OPENAI, PROBLEM, Errors, by_status, response
 from api.schema.streams import MEDIA_TYPE, Stream
+from api.serializers.fields import Question
 from chat.parameters import Parameters
 
 # The first part of the path after /api/ → the tag it is under.
@@ -30,6 +32,9 @@ TAGS = {
     "generate": "inference",
     "schema": "schema",
 }
+
+
+NO_NUL, NOT_BLANK = r"^[^\u0000]*$", r"^[^\u0000]*\S[^\u0000]*$"
 
 
 class Operation(AutoSchema):
@@ -94,15 +99,37 @@ class Operation(AutoSchema):
         )
         return found
 
+    def _map_serializer_field(
+        self, field: Any, direction: Literal["request", "response"], bypass_extensions: bool = False
+    ) -> Any:
+        """With what texts that are sent may not be: Postgres keeps no NUL, and a blank one is none."""
+        schema = super()._map_serializer_field(  # type: ignore[no-untyped-call]
+            field, direction, bypass_extensions
+        )
+        if direction == "request" and isinstance(field, CharField) and schema and "pattern" not in schema:
+            may_be_blank = field.allow_blank or not (field.trim_whitespace or isinstance(field, Question))
+            schema["pattern"] = NO_NUL if may_be_blank else NOT_BLANK
+        return schema
+
     def _stream(self, stream: Stream) -> dict[str, Any]:
-        events = {name: self.resolve_serializer(one, "response").ref for name, one in stream.events.items()}
-        schema = {
-            "type": "string",
-            "description": "Events: " + ", ".join(f"`{name}`" for name in events) + ". Each one's data is JSON.",
-            "x-events": events,
+        events = [self._event(name, one) for name, one in stream.events.items()]
+        if stream.last is not None:
+            events.append({"type": "object", "required": ["data"], "properties": {"data": {"const": stream.last}}})
+        content = {
+            "schema": {"oneOf": events, "description": "Each event of the stream."},
+            "examples": {"Stream": {"value": stream.example}},
         }
-        content = {"schema": schema, "examples": {"Stream": {"value": stream.example}}}
         return {"description": stream.description, "content": {MEDIA_TYPE: content}}
+
+    def _event(self, name: str, serializer: Any) -> dict[str, Any]:
+        data = self.resolve_serializer(serializer, "response").ref
+        properties: dict[str, Any] = {
+            "data": {"type": "string", "contentMediaType": "application/json", "contentSchema": data}
+        }
+        if not name:
+            return {"type": "object", "required": ["data"], "properties": properties}
+        properties = {"event": {"const": name}, "id": {"type": "string"}, **properties}
+        return {"type": "object", "required": ["event", "data"], "properties": properties}
 
 
 class Bearer(OpenApiAuthenticationExtension):

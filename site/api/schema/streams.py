@@ -1,5 +1,5 @@
-"""Streams of events in the description. OpenAPI 3.1 has no word for them: the body is a text, and the schemas of its
-events are named beside it."""
+"""Streams of events in the description. OpenAPI 3.1 has no word for them: `schema` is that of each event, as tools that
+know streams take it; the example is the text as it is sent."""
 
 from __future__ import annotations
 
@@ -15,11 +15,18 @@ MEDIA_TYPE = "text/event-stream"
 
 @dataclass(frozen=True, eq=False)
 class Stream:
-    """A response that is a stream. `events`: the serializer of each event's data; `example`: the stream's text."""
+    """A response that is a stream.
+
+    Attributes:
+        events: the serializer of the data of each event, by its name; "" for events without one.
+        example: the stream's text.
+        last: data that is no JSON, of an event that ends the stream.
+    """
 
     events: dict[str, type[serializers.Serializer[Any]]]
     example: str
     description: str = "Server-sent events."
+    last: str | None = None
 
 
 class DeltaEvent(serializers.Serializer[Any]):

@@ -16,10 +16,11 @@ from accounts import jwts
 from accounts.models import User
 from accounts.signup import UsernameTakenError, create_account
 from api.schema import example
+from api.serializers.strict import StrictTypes
 
 
 @example(request={"username": "ada", "password": "a long password"}, response={"id": 1, "username": "ada"})
-class RegisterInput(serializers.ModelSerializer[User]):
+class RegisterInput(StrictTypes, serializers.ModelSerializer[User]):
     password = serializers.CharField(write_only=True, max_length=4096, trim_whitespace=False)
 
     class Meta:
@@ -43,7 +44,7 @@ class RegisterInput(serializers.ModelSerializer[User]):
             raise serializers.ValidationError({"username": [message]}, code="unique") from None
 
 
-class LogInInput(TokenObtainPairSerializer):
+class LogInInput(StrictTypes, TokenObtainPairSerializer):
     """The body of POST /api/token/."""
 
     @classmethod
@@ -51,7 +52,7 @@ class LogInInput(TokenObtainPairSerializer):
         return jwts.made_for(user)
 
 
-class RefreshInput(TokenRefreshSerializer):
+class RefreshInput(StrictTypes, TokenRefreshSerializer):
     """The body of POST /api/token/refresh/. A refresh token works once: one that comes again has been stolen."""
 
     token_class = jwts.RefreshToken
@@ -65,7 +66,7 @@ class RefreshInput(TokenRefreshSerializer):
             raise
 
 
-class LogOutInput(TokenBlacklistSerializer):
+class LogOutInput(StrictTypes, TokenBlacklistSerializer):
     """The body of POST /api/token/blacklist/."""
 
     token_class = jwts.RefreshToken

@@ -7,9 +7,10 @@ from rest_framework import serializers
 
 from api.schema import example
 from api.schema.samples import CHAT, INTERACTION, INTERACTION_ID
-from api.serializers.fields import ParametersField
+from api.serializers.fields import ParametersField, Question
+from api.serializers.strict import StrictTypes
 from chat import history
-from chat.models import COMMENT_MAX_LENGTH, QUERY_MAX_LENGTH, Interaction, Rating, Status
+from chat.models import COMMENT_MAX_LENGTH, Interaction, Rating, Status
 
 
 @example(response=INTERACTION)
@@ -65,15 +66,10 @@ class OneInteractionOutput(InteractionOutput):
 
 
 @example(request={"message": "Why is the sky red?"})
-class MessageInput(serializers.Serializer[Any]):
+class MessageInput(StrictTypes, serializers.Serializer[Any]):
     """A question."""
 
-    message = serializers.CharField(max_length=QUERY_MAX_LENGTH, trim_whitespace=False)
-
-    def validate_message(self, value: str) -> str:
-        if not value.strip():
-            raise serializers.ValidationError("This field may not be blank.", code="blank")
-        return value
+    message = Question()
 
 
 @example(request={"message": "Why is the sky blue?", "parameters": {"max_tokens": 100}})
@@ -88,7 +84,7 @@ class ChatInput(MessageInput):
 
 
 @example(request={"rating": 1, "comment": "Short and right."})
-class RatingInput(serializers.Serializer[Any]):
+class RatingInput(StrictTypes, serializers.Serializer[Any]):
     """What an answer is worth: 1, -1, or null to take that back. Without `comment`, what was said before is kept."""
 
     rating = serializers.ChoiceField(

@@ -8,6 +8,7 @@ from api.schema import example, extend_schema_field
 from api.schema.samples import INTERACTION_ID, SESSION, SESSION_ID
 from api.serializers.fields import ParametersField
 from api.serializers.queries import OneOf
+from api.serializers.strict import StrictTypes
 from chat.models import TITLE_MAX_LENGTH, ChatSession
 from chat.presets import SYSTEM_PROMPT_MAX_LENGTH
 
@@ -65,7 +66,7 @@ class SessionsOutput(serializers.Serializer[Any]):
 
 
 @example(request={"title": "The sky", "parameters": {"temperature": 0.2}})
-class SessionInput(serializers.Serializer[Any]):
+class SessionInput(StrictTypes, serializers.Serializer[Any]):
     """What of a session may be given, when it is made and later. What a preset has comes before what is given beside
     it. A session that is archived is not pinned, and one that is pinned leaves the archive; of both, archiving wins."""
 
@@ -82,7 +83,7 @@ class SessionInput(serializers.Serializer[Any]):
 
 
 @example(request={"ids": [SESSION_ID], "action": "archive"})
-class BulkInput(serializers.Serializer[Any]):
+class BulkInput(StrictTypes, serializers.Serializer[Any]):
     """What to do to which sessions. Ids of which there is no session of yours change nothing."""
 
     ids = serializers.ListField(child=serializers.UUIDField(), allow_empty=False, max_length=MOST_AT_ONCE)

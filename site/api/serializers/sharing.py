@@ -7,6 +7,7 @@ from rest_framework import serializers
 
 from api.schema import example
 from api.schema.samples import INTERACTION_ID
+from api.serializers.strict import StrictTypes
 from chat.models import Status
 from chat.sharing import Shown
 
@@ -29,7 +30,7 @@ TURN = {
 
 
 @example(request={"interaction_id": INTERACTION_ID})
-class LinkInput(serializers.Serializer[Any]):
+class LinkInput(StrictTypes, serializers.Serializer[Any]):
     """What to share: the path down to this interaction. Without it, the one that the session's page shows: down to the
     newest. What is asked later is not shared."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from itertools import count
+from typing import Any
 
 import requests
 import schemathesis
@@ -31,8 +32,8 @@ SHARED = make_account()
 
 @schemathesis.auth(refresh_interval=None)
 class Bearer:
-    def get(self, case: Case, context: AuthContext) -> str:
+    def get(self, case: Case[Any], context: AuthContext) -> str:
         return make_account() if case.operation.definition.raw.get("operationId") in ENDS_ACCESS else SHARED
 
-    def set(self, case: Case, data: str, context: AuthContext) -> None:
-        case.headers = {**(case.headers or {}), "Authorization": f"Bearer {data}"}
+    def set(self, case: Case[Any], data: str, context: AuthContext) -> None:
+        case.headers["Authorization"] = f"Bearer {data}"
