@@ -10,11 +10,18 @@ from accounts.models import User
 from chat.process import ChatProcess, set_current
 from inference.client import InferenceClient
 from inference.stream import Timeouts
+from limits.allowances import allowances
 from tests.support.site_server import SiteServer, site_server
 from tests.support.stack import Stack, running_stack
 from tests.support.stub_tgi import StubTgi
 
 PASSWORD = "correct horse battery"
+
+
+@pytest.fixture(autouse=True)
+def nothing_spent() -> None:
+    """What other tests used up is not missed here."""
+    allowances.clear()
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from accounts.models import User
 from api.authentication import BearerAuthentication, is_personal, personal_token
 from api.errors import headers_of, of_exception
 from chat.database import in_thread
+from limits.headers import count_request
 
 P = ParamSpec("P")
 
@@ -71,12 +72,16 @@ def authenticate(request: HttpRequest) -> User:
     """The user whose token the request carries. One query.
 
     Raises:
-        AuthenticationFailed, NotAuthenticated, InvalidToken, PermissionDenied
+        AuthenticationFailed, NotAuthenticated, InvalidToken, PermissionDenied, Throttled
     """
     raw = _raw_token(request)
     if is_personal(raw):
-        return personal_token(raw, request.method or "").owner
-    return _authentication.get_user(_token(raw))
+        row = personal_token(raw, request.method or "")
+        count_request(request, user_id=row.owner_id, token_id=row.pk)
+        return row.owner
+    user = _authentication.get_user(_token(raw))
+    count_request(request, user_id=user.pk)
+    return user
 
 
 async def asker(request: HttpRequest) -> Asker:
@@ -84,14 +89,17 @@ async def asker(request: HttpRequest) -> Asker:
     generation, is left to whoever uses the id (`chat.accepting` looks at it with all else).
 
     Raises:
-        AuthenticationFailed, NotAuthenticated, InvalidToken, PermissionDenied
+        AuthenticationFailed, NotAuthenticated, InvalidToken, PermissionDenied, Throttled
     """
     raw = _raw_token(request)
     if is_personal(raw):
         row = await in_thread(personal_token, raw, request.method or "")
+        count_request(request, user_id=row.owner_id, token_id=row.pk)
         return Asker(row.owner_id, None)
     token = _token(raw)
-    return Asker(int(token[api_settings.USER_ID_CLAIM]), generation_of(token))
+    owner_id = int(token[api_settings.USER_ID_CLAIM])
+    count_request(request, user_id=owner_id)
+    return Asker(owner_id, generation_of(token))
 
 
 def _raw_token(request: HttpRequest) -> bytes:

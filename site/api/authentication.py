@@ -14,6 +14,7 @@ from rest_framework_simplejwt.tokens import Token
 from accounts import tokens
 from accounts.jwts import generation_of
 from accounts.models import ApiToken, User
+from limits.headers import count_request
 
 
 class BearerAuthentication(JWTAuthentication):
@@ -24,8 +25,12 @@ class BearerAuthentication(JWTAuthentication):
         raw = self.get_raw_token(header) if header else None
         if raw is not None and is_personal(raw):
             row = personal_token(raw, request.method or "")
+            count_request(request, user_id=row.owner_id, token_id=row.pk)
             return row.owner, row
-        return super().authenticate(request)
+        found = super().authenticate(request)
+        if found is not None:
+            count_request(request, user_id=found[0].pk)
+        return found
 
     def get_user(self, validated_token: Token) -> User:  # type: ignore[override]  # AUTH_USER_MODEL is ours
         """The user of an access token, loaded.

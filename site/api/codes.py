@@ -68,7 +68,12 @@ CODES: dict[str, Code] = {
     "too_large": Code(413, "This is too much at once. Shorten it, or send it in parts: 3 MB are taken at a time."),
     "unsupported_media_type": Code(415, "Send JSON, with `Content-Type: application/json`."),
     # 429
-    "throttled": Code(429, "Request was throttled. Expected available in 7 seconds.", retryable=True),
+    "throttled": Code(429, "That was too much at once. Try again in 7 seconds.", retryable=True),
+    "quota_exceeded": Code(
+        429,
+        "You have used 100012 tokens today, of which you have 100000 a day. Try again in 5 hours.",
+        retryable=True,
+    ),
     "too_many_running": Code(429, "8 answers are being written. Wait for one to end, or stop one.", retryable=True),
     # 503
     "database_away": Code(

@@ -14,12 +14,13 @@ from rest_framework.views import exception_handler
 from api.codes import CODES
 from api.etags import PreconditionFailed
 from chat.accepting import NothingToFollow
-from chat.admission import TooManyRunning
 from chat.context import QueryTooLong
 from chat.conversation import NotContinuable, NotFinished
 from chat.sharing import NothingToShare, TooManyLinks
 from chat.transfer.reading import NotAnExport
 from inference.errors import InferenceError
+from limits.headers import headers_of_refusal
+from limits.refusals import LimitReached
 
 ADVICE = {
     "not_authenticated": "Send an access token: `Authorization: Bearer <token>`, from POST /api/token/.",
@@ -70,6 +71,8 @@ def headers_of(error: Exception) -> dict[str, str]:
         return {"Retry-After": str(INFERENCE_RETRY_AFTER_S)}
     if isinstance(error, PreconditionFailed):
         return {"ETag": error.etag}
+    if isinstance(error, LimitReached):
+        return headers_of_refusal(error)
     seconds = getattr(error, "retry_after_s", None)
     return {} if seconds is None else {"Retry-After": str(seconds)}
 
@@ -98,8 +101,8 @@ def _of_framework(error: exceptions.APIException) -> tuple[int, dict[str, Any]]:
 
 
 def _of_the_domain(error: Exception) -> tuple[int, dict[str, Any]] | None:
-    if isinstance(error, TooManyRunning):
-        return 429, body(429, "too_many_running", str(error))
+    if isinstance(error, LimitReached):
+        return 429, body(429, error.code, str(error))
     if isinstance(error, QueryTooLong):
         return 400, {**body(400, "too_long", TOO_LONG.format(error)), "tokens": error.tokens, "limit": error.limit}
     if isinstance(error, InferenceError):

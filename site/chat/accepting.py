@@ -17,15 +17,17 @@ from django.http import Http404
 from chat.admission import LOCK, RUNNING, TooManyRunning
 from chat.leases import LEASE_S
 from chat.models import ChatSession, Interaction, uuid7
+from limits import quota
+from limits.refusals import QuotaExceeded
 
 SESSION = "id, title, system_prompt, parameters, pinned, archived, created, updated"
 
 # Two statements in one message, so one transaction. The first lets one owner's questions be accepted one after the
 # other, in all processes: the second's snapshot is taken after it, so it sees a twin of a question, the answers that
 # run already, and the question that one follows. The questions that go together are of different owners.
-ACCEPT = f"""
+ACCEPT_WITHIN = f"""
 {LOCK};
-WITH asked AS (
+WITH over AS (%%(over)s), asked AS (
     SELECT * FROM unnest(
         %(ids)s::uuid[], %(new_sessions)s::uuid[], %(owners)s::bigint[], %(sessions)s::uuid[], %(queries)s::text[],
         %(titles)s::text[], %(parameters)s::jsonb[], %(keys)s::text[], %(after)s::uuid[], %(generations)s::integer[],
@@ -52,7 +54,8 @@ WITH asked AS (
     SELECT asked.*, coalesce(asked.own_prompt, asker.system_prompt) AS system_prompt,
         asker.parameters AS session_parameters
     FROM asked JOIN asker ON asker.id = asked.owner_id LEFT JOIN running ON running.owner_id = asked.owner_id
-    WHERE coalesce(answers, 0) < %(limit)s AND NOT EXISTS (SELECT FROM twin WHERE asked_id = asked.id)
+    WHERE coalesce(answers, 0) < %(limit)s AND NOT EXISTS (SELECT FROM over WHERE owner_id = asked.owner_id)
+        AND NOT EXISTS (SELECT FROM twin WHERE asked_id = asked.id)
         AND (asked.after IS NULL OR asked.session_id IS NULL
             OR EXISTS (SELECT FROM followed WHERE asked_id = asked.id))
 ), gone_on AS (
@@ -82,15 +85,20 @@ WITH asked AS (
         ON session.id = coalesce(admitted.session_id, admitted.new_session) AND session.owner_id = admitted.owner_id
     RETURNING id, parent_id, created
 )
-SELECT asked.id, asker.id, twin.id, coalesce(answers, 0), accepted.parent_id, accepted.created,
+SELECT asked.id, asker.id, twin.id, coalesce(answers, 0), over.used, over.allowed, accepted.parent_id, accepted.created,
     EXISTS (SELECT FROM followed JOIN chat_interaction i ON i.parent_id = followed.id WHERE asked_id = asked.id),
     {", ".join(f"session.{name}" for name in SESSION.split(", "))}
 FROM asked LEFT JOIN asker ON asker.id = asked.owner_id LEFT JOIN twin ON twin.asked_id = asked.id
     LEFT JOIN running ON running.owner_id = asked.owner_id
+    LEFT JOIN over ON over.owner_id = asked.owner_id
     LEFT JOIN session
         ON session.id = coalesce(asked.session_id, asked.new_session) AND session.owner_id = asked.owner_id
     LEFT JOIN accepted ON accepted.id = asked.id
 """  # noqa: S608 - constants of ours
+# Where there is no quota nothing is looked up for one.
+NOBODY = "SELECT NULL::bigint AS owner_id, NULL::bigint AS used, NULL::bigint AS allowed WHERE false"
+ACCEPT = ACCEPT_WITHIN.replace("%%(over)s", NOBODY)
+ACCEPT_BY_QUOTA = ACCEPT_WITHIN.replace("%%(over)s", quota.OVER)
 
 
 class NoSuchAsker(PermissionDenied):
@@ -135,8 +143,8 @@ def accept(questions: Sequence[Question], *, lease_owner: str, limit: int) -> li
 
     Returns:
         For each question, in order, its interaction with its session and whether it is new; or why it was refused:
-        NoSuchAsker, TooManyRunning, NothingToFollow where `after` is not in the session, or Http404 where that does
-        not exist or is somebody else's.
+        NoSuchAsker, QuotaExceeded, TooManyRunning, NothingToFollow where `after` is not in the session, or Http404
+        where that does not exist or is somebody else's.
     """
     ids = [uuid7() for _ in questions]
     found = _execute(questions, ids, lease_owner, limit)
@@ -144,11 +152,13 @@ def accept(questions: Sequence[Question], *, lease_owner: str, limit: int) -> li
 
 
 def _outcome(question: Question, row: tuple[Any, ...], lease_owner: str, limit: int) -> Accepted | Exception:
-    id_, asker, twin, running, parent_id, created, has_siblings, *session = row
+    id_, asker, twin, running, used, allowed, parent_id, created, has_siblings, *session = row
     if asker is None:
         return NoSuchAsker()
     if twin is not None:
         return Interaction.objects.select_related("session").get(pk=twin), False
+    if used is not None:
+        return QuotaExceeded(used, allowed)
     if running >= limit:
         return TooManyRunning(limit)
     if created is None:
@@ -175,7 +185,7 @@ def _execute(
 ) -> dict[UUID, tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(
-            ACCEPT,
+            ACCEPT_BY_QUOTA if quota.tokens_per_day() else ACCEPT,
             {
                 "ids": list(ids),
                 "new_sessions": [uuid7() for _ in ids],
@@ -192,6 +202,7 @@ def _execute(
                 "lease_s": LEASE_S,
                 "attempts": 1 if lease_owner else 0,
                 "limit": limit,
+                "tokens_per_day": quota.tokens_per_day(),
             },
         )
         cursor.nextset()

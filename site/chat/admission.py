@@ -6,6 +6,9 @@ from django.conf import settings
 from django.db import connection
 from django.utils.translation import ngettext
 
+from limits import quota
+from limits.refusals import LimitReached
+
 RETRY_AFTER_S = 5
 
 # In one order, so that two that lock several owners never wait for each other.
@@ -23,7 +26,7 @@ WHERE i.status IN ('queued', 'generating') AND s.owner_id = ANY(%(owners)s::bigi
 """
 
 
-class TooManyRunning(Exception):
+class TooManyRunning(LimitReached):
     """The user has as many unfinished answers as one may have; trying again helps once one has ended.
 
     Attributes:
@@ -31,6 +34,7 @@ class TooManyRunning(Exception):
         retry_after_s: seconds after which it is worth trying.
     """
 
+    code = "too_many_running"
     retry_after_s = RETRY_AFTER_S
 
     def __init__(self, limit: int) -> None:
@@ -67,7 +71,9 @@ def admit(owner_id: int) -> None:
 
     Raises:
         TooManyRunning: see there.
+        QuotaExceeded: the owner's tokens of today are used up.
     """
+    quota.check(owner_id)
     with connection.cursor() as cursor:
         cursor.execute(RUNNING, {"owners": [owner_id]})
         found = cursor.fetchone()

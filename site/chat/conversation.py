@@ -28,6 +28,8 @@ from chat.models import (
 from chat.parameters import DEFAULTS, checked
 from chat.process import current, stop_runs_on_commit
 from chat.titles import title_from
+from limits import quota
+from limits.allowances import spend_answer
 
 
 def ask(
@@ -53,7 +55,7 @@ def ask(
         NothingToFollow: `after` is not in the session; also an Http404.
         NoSuchAsker: the account was deleted or deactivated.
         ParameterError: a parameter cannot be used.
-        TooManyRunning: the owner has as many unfinished answers as one may have.
+        LimitReached: too many answers are running or were asked for lately, or today's tokens are used up.
     """
     question = _question(
         owner_id=owner_id,
@@ -79,7 +81,9 @@ def _question(
 ) -> Question:
     title = title_from(query)
     key = idempotency_key or ""
-    return Question(owner_id, session_id, query, title, checked(parameters), key, after, generation, system_prompt)
+    made = Question(owner_id, session_id, query, title, checked(parameters), key, after, generation, system_prompt)
+    spend_answer(user_id=owner_id)
+    return made
 
 
 def _ask(question: Question) -> Interaction:
@@ -145,7 +149,7 @@ def regenerate(*, interaction: Interaction, idempotency_key: str | None = None) 
         idempotency_key: the same key in the same session again gives the interaction that the first call made.
 
     Raises:
-        TooManyRunning: the owner has as many unfinished answers as one may have.
+        LimitReached: too many answers are running or were asked for lately, or today's tokens are used up.
     """
     return _add_sibling(interaction, query=None, idempotency_key=idempotency_key or None)
 
@@ -158,7 +162,7 @@ def edit(*, interaction: Interaction, query: str, idempotency_key: str | None = 
         idempotency_key: the same key in the same session again gives the interaction that the first call made.
 
     Raises:
-        TooManyRunning: the owner has as many unfinished answers as one may have.
+        LimitReached: too many answers are running or were asked for lately, or today's tokens are used up.
     """
     return _add_sibling(interaction, query=query, idempotency_key=idempotency_key or None)
 
@@ -166,6 +170,7 @@ def edit(*, interaction: Interaction, query: str, idempotency_key: str | None = 
 @transaction.atomic
 def _add_sibling(interaction: Interaction, *, query: str | None, idempotency_key: str | None) -> Interaction:
     owner_id = interaction.session.owner_id
+    spend_answer(user_id=owner_id)
     lock_owner(owner_id)
     session = lock_session(interaction.session_id)
     if idempotency_key and (twin := session.interactions.filter(idempotency_key=idempotency_key).first()):
@@ -195,8 +200,9 @@ def continue_answer(*, interaction: Interaction) -> Interaction:
     """Go on with an answer that failed, was stopped or reached its length limit, from the text it has.
 
     Raises:
-        NotContinuable, TooManyRunning
+        NotContinuable, LimitReached
     """
+    spend_answer(user_id=interaction.session.owner_id)
     lock_owner(interaction.session.owner_id)
     admit(interaction.session.owner_id)
     interaction = _locked(interaction)
@@ -291,6 +297,10 @@ def delete_interaction(*, interaction: Interaction, check: Check | None = None) 
     interaction = _locked(interaction)
     if check:
         check(interaction)
+    if interaction.status in UNFINISHED:
+        # Its end will find no row to save, so what it has used is charged now.
+        uncharged = max((interaction.generated_tokens or 0) - interaction.charged_tokens, 0)
+        quota.charge({interaction.session.owner_id: (interaction.prompt_tokens or 0, uncharged)})
     Interaction.objects.filter(parent=interaction).update(parent=interaction.parent_id)
     pk = interaction.pk
     interaction.delete()

@@ -46,10 +46,18 @@ WITH ended AS (
         error_message = r.error_message, finish_reason = r.finish_reason, model_id = r.model_id, seed = r.seed,
         prompt_tokens = r.prompt_tokens, generated_tokens = r.generated_tokens, first_token_ms = r.first_token_ms,
         duration_ms = r.duration_ms, dropped_turns = r.dropped_turns, finished = clock_timestamp(),
-        lease_owner = '', lease_expires_at = NULL
-    FROM ended r
+        lease_owner = '', lease_expires_at = NULL, charged_tokens = coalesce(r.generated_tokens, 0)
+    FROM ended r JOIN chat_interaction before ON before.id = r.id
     WHERE i.id = r.id AND i.lease_owner = %(owner)s AND i.status IN ('queued', 'generating')
-    RETURNING i.id, i.finished
+    RETURNING i.id, i.finished, i.session_id, coalesce(r.prompt_tokens, 0) AS prompt,
+        greatest(coalesce(r.generated_tokens, 0) - before.charged_tokens, 0) AS generated
+), charged AS (  -- see limits.quota; of an answer that was continued the part before is charged already
+    INSERT INTO limits_usage AS u (owner_id, day, prompt_tokens, generated_tokens)
+    SELECT s.owner_id, (clock_timestamp() AT TIME ZONE 'UTC')::date, sum(saved.prompt), sum(saved.generated)
+    FROM saved JOIN chat_chatsession s ON s.id = saved.session_id
+    GROUP BY s.owner_id ORDER BY s.owner_id
+    ON CONFLICT (owner_id, day) DO UPDATE SET prompt_tokens = u.prompt_tokens + excluded.prompt_tokens,
+        generated_tokens = u.generated_tokens + excluded.generated_tokens
 ), cleared AS (
     DELETE FROM chat_responsechunk c USING saved WHERE c.interaction_id = saved.id
 )

@@ -119,6 +119,8 @@ class Interaction(models.Model):
     seed = models.PositiveBigIntegerField(null=True, blank=True)
     prompt_tokens = models.PositiveIntegerField(null=True, blank=True)
     generated_tokens = models.PositiveIntegerField(null=True, blank=True)
+    # Of the generated ones, how many are in `limits.Usage` already: an answer may be continued after its end.
+    charged_tokens = models.PositiveIntegerField(default=0, db_default=0, editable=False)
     first_token_ms = models.PositiveIntegerField(null=True, blank=True)
     duration_ms = models.PositiveIntegerField(null=True, blank=True)
     dropped_turns = models.PositiveIntegerField(default=0)

@@ -17,8 +17,8 @@ from django_htmx.middleware import HtmxDetails
 
 from accounts.models import User
 from accounts.sessions import SessionStore, account_of, user_of
-from chat.admission import TooManyRunning
 from chat.process import current
+from limits.refusals import LimitReached
 
 P = ParamSpec("P")
 
@@ -80,13 +80,13 @@ def log_in_first(request: HtmxRequest) -> HttpResponse:
 def limits_told(
     view: Callable[Concatenate[HtmxRequest, P], HttpResponse],
 ) -> Callable[Concatenate[HtmxRequest, P], HttpResponse]:
-    """Answer 429, in words, where the user has as many running answers as one may have."""
+    """Answer 429, in words, where the user has reached a limit."""
 
     @wraps(view)
     def checked(request: HtmxRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         try:
             return view(request, *args, **kwargs)
-        except TooManyRunning as error:
+        except LimitReached as error:
             response = told(request, 429, _("Not yet"), str(error))
             response["Retry-After"] = str(error.retry_after_s)
             return response

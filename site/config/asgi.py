@@ -22,6 +22,7 @@ from config.handler import Handler, Receive, Send  # noqa: E402
 from config.limits import refuse_body  # noqa: E402
 from inference.client import InferenceClient  # noqa: E402
 from inference.stream import Timeouts  # noqa: E402
+from limits.settling import Settler  # noqa: E402
 
 django_application = Handler()
 
@@ -44,10 +45,13 @@ async def _lifespan(receive: Receive, send: Send) -> None:
     process = _chat_process()
     await process.start()
     set_current(process)
+    settler = Settler()
+    settler.start()
     await send({"type": "lifespan.startup.complete"})
     await receive()
     await process.stop()
     set_current(None)
+    await settler.stop()
     await send({"type": "lifespan.shutdown.complete"})
 
 

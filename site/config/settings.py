@@ -77,6 +77,7 @@ DATABASES = {"default": database(ENV)}
 
 INSTALLED_APPS = [
     "accounts",
+    "limits",
     "chat",
     "api",
     "ops",
@@ -103,6 +104,7 @@ MIDDLEWARE = [
     "config.middleware.TimeZone",
     "config.middleware.InlineSession",
     "config.middleware.InlineLocale",
+    "config.throttling.InlineThrottling",
     "config.middleware.InlineCommon",
     "config.middleware.InlineCsrf",
     "config.middleware.InlineAuthentication",
@@ -139,7 +141,8 @@ STORAGES = {
 }
 
 # Accounts
-AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
+# Django's own, which existing log-ins name, is asked by nobody any more.
+AUTHENTICATION_BACKENDS = ["limits.backends.GuardedBackend", "django.contrib.auth.backends.ModelBackend"]
 SESSION_ENGINE = "accounts.sessions"
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"

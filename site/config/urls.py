@@ -3,6 +3,8 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import include, path
 
+from accounts.views.entering import log_in_to_admin
+
 handler400 = "config.errors.bad_request"
 handler403 = "config.errors.permission_denied"
 handler404 = "config.errors.not_found"
@@ -15,5 +17,6 @@ urlpatterns = [
     path("accounts/", include("accounts.urls")),
     path("api/", include("api.urls")),
     path("v1/", include("api.openai.urls")),
+    path("admin/login/", log_in_to_admin),
     path("admin/", admin.site.urls),
 ]

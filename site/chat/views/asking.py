@@ -15,7 +15,6 @@ from django_htmx.http import HttpResponseClientRedirect, push_url, reswap, retar
 from chat import conversation, presentation
 from chat.accepting import NothingToFollow
 from chat.access import get_session
-from chat.admission import TooManyRunning
 from chat.asked import asked_html, asked_html_looked_up
 from chat.context import QueryTooLong
 from chat.forms import QueryForm, too_long
@@ -23,6 +22,7 @@ from chat.length import check_length, is_long
 from chat.models import ChatSession
 from chat.presentation import Part
 from chat.requests import HtmxRequest, SeeOther, log_in_first, look_who_asks
+from limits.refusals import LimitReached
 
 
 @require_GET
@@ -95,7 +95,7 @@ async def _ask(request: HtmxRequest, session_id: UUID | None) -> HttpResponse:
     except QueryTooLong as error:
         form.add_error("query", too_long(error))
         return await sync_to_async(_refused)(request, session_id, form)
-    except TooManyRunning as error:
+    except LimitReached as error:
         form.add_error("query", str(error))
         response = await sync_to_async(_refused)(request, session_id, form, status=429)
         response["Retry-After"] = str(error.retry_after_s)

@@ -13,13 +13,13 @@ from django_htmx.http import replace_url, reswap, retarget
 
 from chat import conversation, presentation
 from chat.access import get_interaction
-from chat.admission import TooManyRunning
 from chat.context import QueryTooLong
 from chat.forms import AgainForm, QueryForm, RatingForm, too_long
 from chat.length import check_length
 from chat.models import Interaction, uuid7
 from chat.requests import HtmxRequest, SeeOther, limits_told, login_needed, notice, told
 from chat.sidebar import sidebar_context
+from limits.refusals import LimitReached
 
 
 @require_POST
@@ -65,7 +65,7 @@ def edit(request: HtmxRequest, interaction_id: UUID) -> HttpResponse:
     except QueryTooLong as error:
         form.add_error("query", too_long(error))
         return _edit_form(request, interaction, form, status=422)
-    except TooManyRunning as error:
+    except LimitReached as error:
         form.add_error("query", str(error))
         response = _edit_form(request, interaction, form, status=429)
         response["Retry-After"] = str(error.retry_after_s)
