@@ -3,10 +3,14 @@ away, speak the same language in the same colours. The account has the choice; t
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
+from django.db import transaction
 from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import get_object_or_404
 from django.utils.functional import empty
 
 from accounts.models import Theme, User
@@ -15,10 +19,27 @@ THEME_COOKIE = "theme"
 COOKIE_AGE = timedelta(days=365)
 
 
-def change(*, user: User, theme: str, language: str, enter_sends: bool) -> None:
-    """Keep what was chosen, and checked."""
-    user.theme, user.language, user.enter_sends = theme, language, enter_sends
-    user.save(update_fields=["theme", "language", "enter_sends"])
+@transaction.atomic
+def change(*, user: User, chosen: Mapping[str, Any], check: Callable[[User], None] | None = None) -> User:
+    """Give fields of an account these values, which were checked; the others stay as they are.
+
+    Args:
+        check: is called with the account as it is, while nobody else can change it. If it raises, nothing is changed.
+
+    Returns:
+        The account as it is then.
+
+    Raises:
+        Http404: it was deleted meanwhile.
+    """
+    found = get_object_or_404(User.objects.select_for_update(no_key=True), pk=user.pk)
+    if check is not None:
+        check(found)
+    for name, value in chosen.items():
+        setattr(found, name, value)
+    if chosen:
+        found.save(update_fields=list(chosen))
+    return found
 
 
 def user_if_known(request: HttpRequest) -> User | None:

@@ -18,7 +18,7 @@ from rest_framework_simplejwt.utils import aware_utcnow
 
 from accounts.jwts import generation_of
 from accounts.models import User
-from api.authentication import BearerAuthentication, is_personal, personal_token
+from api.authentication import BearerAuthentication, is_personal, personal_token, refuse_personal
 from api.errors import headers_of, of_exception
 from chat.database import in_thread
 from limits.headers import count_request
@@ -82,6 +82,12 @@ def authenticate(request: HttpRequest) -> User:
     user = _authentication.get_user(_token(raw))
     count_request(request, user_id=user.pk)
     return user
+
+
+def authenticate_by_access_token(request: HttpRequest) -> User:
+    """The same for what no personal token may do."""
+    refuse_personal(_raw_token(request))
+    return authenticate(request)
 
 
 async def asker(request: HttpRequest) -> Asker:

@@ -45,6 +45,28 @@ class BearerAuthentication(JWTAuthentication):
         return user
 
 
+class AccessTokenAuthentication(BearerAuthentication):
+    """Access tokens alone. For what a personal token may not do, whatever its scopes: a program's token that got into
+    wrong hands must not make more of itself, nor shut its owner out."""
+
+    def authenticate(self, request: Request) -> tuple[Any, Any] | None:
+        header = self.get_header(request)
+        raw = self.get_raw_token(header) if header else None
+        if raw is not None:
+            refuse_personal(raw)
+        return super().authenticate(request)
+
+
+def refuse_personal(raw: bytes) -> None:
+    """Raises PermissionDenied for a personal token, InvalidToken for one that is not good anyway."""
+    if is_personal(raw):
+        personal_token(raw, "GET")
+        raise PermissionDenied(
+            "A personal API token may not do this. Log in at POST /api/token/, and send the access token.",
+            "access_token_required",
+        )
+
+
 def is_personal(raw: bytes) -> bool:
     """Whether a token is a personal one, good or not."""
     return raw.startswith(tokens.PREFIX.encode())

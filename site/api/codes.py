@@ -47,6 +47,9 @@ CODES: dict[str, Code] = {
     "no_active_account": Code(401, "No active account found with the given credentials"),
     # 403
     "wrong_scope": Code(403, "This API token may only read. Make one that may chat in the settings."),
+    "access_token_required": Code(
+        403, "A personal API token may not do this. Log in at POST /api/token/, and send the access token."
+    ),
     "signup_closed": Code(403, "Sign-up is closed. Ask the administrator for an account."),
     # 404, 409, 411, 412, 413, 415
     "not_found": Code(404, "There is nothing here. Check the address and the id."),
@@ -59,6 +62,11 @@ CODES: dict[str, Code] = {
     "not_finished": Code(409, "This answer is still being written. Do this when it is finished.", retryable=True),
     "nothing_to_share": Code(409, "There is no finished answer to share yet. Wait for it, then share."),
     "too_many_links": Code(409, "This session has as many links as it may have. Delete one of them first."),
+    "too_many_tokens": Code(409, "You have as many API tokens as one may have. Delete those that you do not need."),
+    "last_administrator": Code(
+        409,
+        "You are the only administrator, and there are other accounts. Make somebody else an administrator first.",
+    ),
     "precondition_failed": Code(
         412,
         "This was changed since you read it. Read it again, make your change to what it is now, and send that with its "
@@ -99,3 +107,4 @@ OF_TOKEN = (
     "user_inactive",
 )
 OF_CHANGE = ("wrong_scope",)
+OF_ACCESS_TOKEN = ("access_token_required",)

@@ -11,11 +11,13 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
+from accounts.tokens import TooManyTokens
 from api.codes import CODES
 from api.etags import PreconditionFailed
 from chat.accepting import NothingToFollow
 from chat.context import QueryTooLong
 from chat.conversation import NotContinuable, NotFinished
+from chat.leaving import LastAdministrator
 from chat.sharing import NothingToShare, TooManyLinks
 from chat.transfer.reading import NotAnExport
 from inference.errors import InferenceError
@@ -45,6 +47,8 @@ OF_THE_DOMAIN: dict[type[Exception], str] = {
     NothingToFollow: "nothing_to_follow",
     NothingToShare: "nothing_to_share",
     TooManyLinks: "too_many_links",
+    TooManyTokens: "too_many_tokens",
+    LastAdministrator: "last_administrator",
 }
 
 

@@ -3,7 +3,20 @@ from __future__ import annotations
 from django.urls import path
 
 from api.schema import views as schema
-from api.views import accounts, chat, generate, interactions, jwt, sessions, sharing, transfer
+from api.views import (
+    accounts,
+    chat,
+    generate,
+    interactions,
+    jwt,
+    log_ins,
+    presets,
+    server,
+    sessions,
+    sharing,
+    tokens,
+    transfer,
+)
 
 urlpatterns = [
     path("schema/", schema.schema, name="api_schema"),
@@ -14,6 +27,19 @@ urlpatterns = [
     path("token/refresh/", jwt.Refresh.as_view(), name="api_token_refresh"),
     path("token/blacklist/", jwt.Blacklist.as_view(), name="api_token_blacklist"),
     path("generate/", generate.generate, name="api_generate"),
+    path("account/", accounts.Account.as_view(), name="api_account"),
+    path("account/password/", accounts.Password.as_view(), name="api_account_password"),
+    path("account/delete/", accounts.DeleteAccount.as_view(), name="api_account_delete"),
+    path("account/data/", accounts.data, name="api_account_data"),
+    path("tokens/", tokens.Tokens.as_view(), name="api_personal_tokens"),
+    path("tokens/<int:token_id>/", tokens.OneToken.as_view(), name="api_personal_token"),
+    path("log-ins/", log_ins.LogIns.as_view(), name="api_log_ins"),
+    path("log-ins/end-all/", log_ins.EndAllLogIns.as_view(), name="api_log_ins_end_all"),
+    path("log-ins/<slug:log_in_id>/", log_ins.OneLogIn.as_view(), name="api_log_in"),
+    path("presets/", presets.Presets.as_view(), name="api_presets"),
+    path("presets/<uuid:preset_id>/", presets.OnePreset.as_view(), name="api_preset"),
+    path("server/", server.Server.as_view(), name="api_server"),
+    path("model/", server.Model.as_view(), name="api_model"),
     path("chat/", chat.process_chat_message, name="process_chat_message"),
     path("sessions/", sessions.Sessions.as_view(), name="api_sessions"),
     path("sessions/<uuid:session_id>/", sessions.Session.as_view(), name="api_session"),

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.shortcuts import get_object_or_404
 
 from accounts.models import User
 from chat.models import ChatSession, Preset
 from chat.parameters import checked
 
 SYSTEM_PROMPT_MAX_LENGTH = 20_000
+
+
+# Looks at a preset while nobody else can change it, and raises what speaks against the change.
+Check = Callable[[Preset], None]
 
 
 class NameTaken(Exception):
@@ -50,6 +56,26 @@ def change(*, preset: Preset, name: str, system_prompt: str, parameters: dict[st
     return _save(preset, name, system_prompt, parameters)
 
 
+@transaction.atomic
+def change_some(*, preset: Preset, chosen: Mapping[str, Any], check: Check) -> Preset:
+    """The same for some of name, system_prompt and parameters; the others stay as they are. Returns the preset as it
+    is then.
+
+    Raises:
+        Http404: it was deleted meanwhile.
+        NameTaken
+        Whatever `check` raises; then nothing is changed.
+    """
+    found = _locked(preset)
+    check(found)
+    known = {"name": found.name, "system_prompt": found.system_prompt, "parameters": found.parameters}
+    return change(preset=found, **{**known, **chosen})
+
+
+def _locked(preset: Preset) -> Preset:
+    return get_object_or_404(Preset.objects.select_for_update(), pk=preset.pk)
+
+
 def _save(preset: Preset, name: str, system_prompt: str, parameters: dict[str, Any]) -> Preset:
     preset.name, preset.system_prompt, preset.parameters = name, system_prompt, checked(parameters)
     try:
@@ -63,3 +89,11 @@ def _save(preset: Preset, name: str, system_prompt: str, parameters: dict[str, A
 def delete(*, preset: Preset) -> None:
     """Sessions that were given it keep what it had."""
     preset.delete()
+
+
+@transaction.atomic
+def delete_checked(*, preset: Preset, check: Check) -> None:
+    """The same, unless `check` raises. Raises Http404 if it was deleted meanwhile."""
+    found = _locked(preset)
+    check(found)
+    delete(preset=found)

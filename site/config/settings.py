@@ -18,6 +18,8 @@ from config.env import REPOSITORY, Env, read_env
 django_stubs_ext.monkeypatch()
 
 ENV = read_env()
+# As in pyproject.toml.
+VERSION = "0.1.0"
 
 
 def read_secret_key(env: Env) -> str:
@@ -243,6 +245,7 @@ SPECTACULAR_SETTINGS = {
         {"name": "tokens", "description": "Access tokens, and personal API tokens."},
         {"name": "inference", "description": "The model itself."},
         {"name": "openai", "description": "For clients of OpenAI's API."},
+        {"name": "server", "description": "What this server is, and what its model can take."},
         {"name": "schema", "description": "This description."},
     ],
 }

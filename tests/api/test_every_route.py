@@ -10,9 +10,10 @@ from django.test import Client
 from django.urls import reverse
 from rest_framework.test import APIClient
 
+from accounts import log_ins, tokens
 from accounts.models import User
 from api.urls import urlpatterns
-from chat.models import SharedLink
+from chat.models import Preset, SharedLink
 from tests.support.answers import make_interaction
 
 # Route name → the methods that it takes, and whether it reads a body.
@@ -22,6 +23,18 @@ OPEN = {
     "api_token_refresh": ({"POST"}, True),
     "api_token_blacklist": ({"POST"}, True),
     "api_shared": ({"GET"}, False),
+    "api_server": ({"GET"}, False),
+}
+# What a personal token may not do, whatever its scopes.
+BY_ACCESS_TOKEN = {
+    "api_account_password": ({"POST"}, True),
+    "api_account_delete": ({"POST"}, True),
+    "api_account_data": ({"GET"}, False),
+    "api_personal_tokens": ({"GET", "POST"}, True),
+    "api_personal_token": ({"DELETE"}, False),
+    "api_log_ins": ({"GET"}, False),
+    "api_log_ins_end_all": ({"POST"}, False),
+    "api_log_in": ({"DELETE"}, False),
 }
 CLOSED = {
     "process_chat_message": ({"POST"}, True),
@@ -42,8 +55,12 @@ CLOSED = {
     "api_session_link": ({"DELETE"}, False),
     "api_session_export": ({"GET"}, False),
     "api_export": ({"GET"}, False),
+    "api_account": ({"GET", "PATCH"}, True),
+    "api_presets": ({"GET", "POST"}, True),
+    "api_preset": ({"GET", "PATCH", "DELETE"}, True),
+    "api_model": ({"GET"}, False),
     "api_import": ({"POST"}, False),  # a file, not an object: see test_transfer.py
-}
+} | BY_ACCESS_TOKEN
 ROUTES = OPEN | CLOSED
 # Read by anybody, and the same for all: schema/test_served.py looks at them.
 PUBLIC = {"api_schema", "api_docs", "api_redoc"}
@@ -61,7 +78,7 @@ def converters_of(name: str) -> set[str]:
 
 def is_of_one(name: str) -> bool:
     """Whether it is a route of something that has an owner."""
-    return bool(converters_of(name) & {"session_id", "interaction_id"})
+    return bool(converters_of(name) & {"session_id", "interaction_id", "preset_id", "token_id", "log_in_id"})
 
 
 BODIES = [
@@ -78,6 +95,20 @@ OF_ONE = [
 ]
 
 
+OF_ACCOUNTS = {"preset_id", "token_id", "log_in_id"}
+
+
+def of_the_account(owner: User, *, missing: bool) -> dict[str, Any]:
+    if missing:
+        return {"preset_id": uuid4(), "token_id": 2**63, "log_in_id": "0" * 32}
+    Client().force_login(owner)
+    return {
+        "preset_id": Preset.objects.create(owner=owner, name=f"preset {uuid4()}").pk,
+        "token_id": tokens.create(owner=owner, name="a token")[0].pk,
+        "log_in_id": log_ins.known(user=owner, current=None)[0].id,
+    }
+
+
 def url_of(name: str, owner: User, *, missing: bool = False) -> str:
     made = make_interaction(owner)
     values = {
@@ -86,6 +117,7 @@ def url_of(name: str, owner: User, *, missing: bool = False) -> str:
         "token": "no-token" if missing else SharedLink.objects.create(session=made.session, leaf=made).token,
     }
     wanted = converters_of(name)
+    values |= {} if wanted.isdisjoint(OF_ACCOUNTS) else of_the_account(owner, missing=missing)
     return reverse(name, kwargs={key: value for key, value in values.items() if key in wanted})
 
 
@@ -116,6 +148,19 @@ def test_a_browsers_cookie_is_no_token(name: str, owner: User, client: Client):
     url = url_of(name, owner)
     for method in CLOSED[name][0]:
         assert client.generic(method, url, content_type="application/json").status_code == 401
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("scope", tokens.SCOPES)
+@pytest.mark.parametrize("name", BY_ACCESS_TOKEN)
+def test_a_personal_token_gets_no_further_than_its_scopes(name: str, scope: str, owner: User, nobody: APIClient):
+    nobody.credentials(HTTP_AUTHORIZATION=f"Bearer {tokens.create(owner=owner, name='x', scopes=[scope])[1]}")
+    for method in BY_ACCESS_TOKEN[name][0]:
+        response = nobody.generic(method, url_of(name, owner), "{}", content_type="application/json")
+        assert is_problem(response, 403, "access_token_required")
+        assert "POST /api/token/" in response.json()["detail"]
+    nobody.credentials(HTTP_AUTHORIZATION="Bearer parley_nothing")
+    assert is_problem(nobody.get(url_of(name, owner)), 401, "token_not_valid") or "GET" not in BY_ACCESS_TOKEN[name][0]
 
 
 @pytest.mark.parametrize(("name", "method"), OF_ONE)

@@ -34,8 +34,7 @@ def general(request: HtmxRequest) -> HttpResponse:
     user = User.objects.get(pk=request.user.pk)
     form = GeneralForm(request.POST or None, instance=user)
     if form.is_valid():
-        preferences.change(user=user, **form.cleaned_data)
-        request.user = user
+        request.user = preferences.change(user=user, chosen=form.cleaned_data)
         if user.language:  # it is said in that already
             activate(user.language)
         messages.success(request, _("Saved."))

@@ -12,6 +12,7 @@ from rest_framework.permissions import SAFE_METHODS
 from rest_framework.serializers import CharField
 
 from api import codes
+from api.authentication import AccessTokenAuthentication
 from api.schema.errors import OPENAI, PROBLEM, Errors, by_status, response
 from api.schema.streams import MEDIA_TYPE, Stream
 from api.serializers.fields import Question
@@ -30,6 +31,8 @@ TAGS = {
     "tokens": "tokens",
     "presets": "presets",
     "generate": "inference",
+    "server": "server",
+    "model": "server",
     "schema": "schema",
 }
 
@@ -60,6 +63,12 @@ class Operation(AutoSchema):
         area, _, rest = self.path.removeprefix("/").partition("/")
         return ["openai"] if area == "v1" else [TAGS.get(rest.partition("/")[0], "account")]
 
+    def get_auth(self) -> list[dict[str, Any]]:
+        if AccessTokenAuthentication in self.view.authentication_classes:
+            return [{"accessToken": []}]
+        found: list[dict[str, Any]] = super().get_auth()
+        return found
+
     def get_serializer_name(self, serializer: Any, direction: Literal["request", "response"]) -> str:
         """`ChatInput` in a request is ChatRequest, `SessionOutput` in a response Session."""
         return re.sub(r"(Input|Output)$", "", super().get_serializer_name(serializer, direction))
@@ -76,9 +85,11 @@ class Operation(AutoSchema):
         found = set(codes.OF_ALL)
         places = {one["in"] for one in operation.get("parameters", [])}
         names = {one["name"] for one in operation.get("parameters", [])}
+        takes_personal = {"apiToken": []} in operation.get("security", [])
         for holds, more in (
             ("security" in operation, codes.OF_TOKEN),
-            ("security" in operation and self.method not in SAFE_METHODS, codes.OF_CHANGE),
+            (takes_personal and self.method not in SAFE_METHODS, codes.OF_CHANGE),
+            ("security" in operation and not takes_personal, codes.OF_ACCESS_TOKEN),
             ("requestBody" in operation, codes.OF_BODY),
             ("query" in places, codes.OF_QUERY),
             ("path" in places or "cursor" in names, codes.OF_PATH),

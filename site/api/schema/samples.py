@@ -42,6 +42,33 @@ INTERACTION: dict[str, Any] = {
     "created": "2026-11-24T09:30:02.000000Z",
     "finished": "2026-11-24T09:30:02.193000Z",
 }
+PRESET: dict[str, Any] = {
+    "id": "019ab7c4-2f6e-7d53-9b1a-5c0e8f7d2a4b",
+    "name": "Short",
+    "system_prompt": "Answer in one sentence.",
+    "parameters": {"temperature": 0.2},
+    "created": "2026-11-24T09:30:00.000000Z",
+}
+ACCOUNT: dict[str, Any] = {
+    "id": 1,
+    "username": "ada",
+    "date_joined": "2026-11-24T09:00:00.000000Z",
+    "is_administrator": True,
+    "theme": "dark",
+    "language": "en",
+    "enter_sends": True,
+    "system_prompt": "",
+    "parameters": {"temperature": 0.2},
+}
+TOKEN: dict[str, Any] = {
+    "id": 7,
+    "name": "my script",
+    "hint": "parley_k3Yw9",
+    "scopes": ["read", "chat"],
+    "created": "2026-11-24T09:30:00.000000Z",
+    "expires": "2027-02-22T09:30:00.000000Z",
+    "last_used": None,
+}
 CHAT: dict[str, Any] = {
     "session_id": SESSION_ID,
     "interaction_id": INTERACTION_ID,
