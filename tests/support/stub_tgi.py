@@ -16,7 +16,8 @@ class Behaviour:
     """What the stub does next; change it at any time.
 
     `pieces`: the answer's tokens; `delays_s`: before the first token and between two; `refuse_with`: an HTTP status for
-    every chat; `break_after`: close the connection after so many pieces, once; `count_delay_s`: before a token count.
+    every chat; `break_after`: close the connection after so many pieces, once; `fail_after`: after so many, say in the
+    stream that the model is overloaded, as TGI does; `count_delay_s`: before a token count.
     """
 
     pieces: list[str] = field(default_factory=lambda: ["Hello", ", ", "world", "."])
@@ -24,6 +25,7 @@ class Behaviour:
     delay_s: float = 0.0
     refuse_with: int | None = None
     break_after: int | None = None
+    fail_after: int | None = None
     max_input_tokens: int = 4095
     max_total_tokens: int = 4096
     count_delay_s: float = 0.0
@@ -38,12 +40,14 @@ class StubTgi:
         self.requests: list[dict[str, Any]] = []
         self.running = 0
         self.cancelled = 0
+        self.sent = 0  # pieces
         self.url = ""
         app = web.Application()
         app.router.add_get("/health", self._health)
         app.router.add_get("/info", self._info)
         app.router.add_post("/chat_tokenize", self._chat_tokenize)
         app.router.add_post("/v1/chat/completions", self._chat)
+        app.router.add_post("/generate", self._generate)
         self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
 
     async def __aenter__(self) -> StubTgi:
@@ -81,10 +85,7 @@ class StubTgi:
         body = await request.json()
         self.requests.append(body)
         if self.behaviour.refuse_with:
-            return web.json_response(
-                {"error": "Model is overloaded", "error_type": "overloaded"},
-                status=self.behaviour.refuse_with,
-            )
+            return self._refusal()
         self.running += 1
         try:
             return await self._stream(request, body)
@@ -93,6 +94,28 @@ class StubTgi:
             raise
         finally:
             self.running -= 1
+
+    async def _generate(self, request: web.Request) -> web.StreamResponse:
+        self.requests.append(await request.json())
+        if self.behaviour.refuse_with:
+            return self._refusal()
+        self.running += 1
+        try:
+            await asyncio.sleep(self.behaviour.first_delay_s)
+            headers = {"x-prompt-tokens": "7", "x-generated-tokens": str(len(self.behaviour.pieces))}
+            return web.json_response({"generated_text": "".join(self.behaviour.pieces)}, headers=headers)
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+        finally:
+            self.running -= 1
+
+    def _refusal(self) -> web.Response:
+        """TGI's words for too many requests; with 422 for one that it does not take."""
+        overloaded = {"error": "Model is overloaded", "error_type": "overloaded"}
+        refused = {"error": "Input validation error: no", "error_type": "validation"}
+        status = self.behaviour.refuse_with or 429
+        return web.json_response(refused if status == 422 else overloaded, status=status)
 
     async def _stream(self, request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
@@ -105,7 +128,12 @@ class StubTgi:
                 assert request.transport is not None
                 request.transport.abort()
                 return response
+            if self.behaviour.fail_after == number:
+                error = {"message": "Model is overloaded", "http_status_code": 422}
+                await response.write(_frame({"error": error}) + b"data: [DONE]\n\n")
+                return response
             await response.write(_chunk(delta=piece))
+            self.sent += 1
             await asyncio.sleep(self.behaviour.delay_s)
         await response.write(_chunk(finish_reason="stop"))
         usage = {

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import openai
 import pytest
 import requests
-from openai import OpenAI
 
 from tests.support.stack import Stack
 
@@ -52,9 +49,3 @@ def quiet_clients(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("LANGSMITH_TRACING", "LANGCHAIN_TRACING_V2"):
         monkeypatch.setenv(name, "false")
     monkeypatch.setenv("LLM_USER_PATH", str(tmp_path / "llm"))
-
-
-@pytest.fixture
-def client(door: Door) -> Iterator[OpenAI]:
-    with openai.OpenAI(base_url=door.url, api_key=door.key, max_retries=0, timeout=60) as made:
-        yield made

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import openai
@@ -34,6 +35,12 @@ WEATHER: Any = {
 class City(BaseModel):
     name: str
     capital: bool
+
+
+@pytest.fixture
+def client(door: Door) -> Iterator[OpenAI]:
+    with openai.OpenAI(base_url=door.url, api_key=door.key, max_retries=0, timeout=60) as made:
+        yield made
 
 
 def test_the_model_is_listed_and_found_by_its_id_and_as_tgi(client: OpenAI, door: Door):
