@@ -88,7 +88,7 @@ async def test_without_one_a_new_session_has_its_owners_own(site: SiteServer, ow
 
 
 async def test_parameters_are_those_of_this_answer(site: SiteServer, owner: User, stub: StubTgi):
-    wish = {"max_completion_tokens": 9, "temperature": 0, "top_p": 0.5, "seed": 3, "stop": "END"}
+    wish: dict[str, Any] = {"max_completion_tokens": 9, "temperature": 0, "top_p": 0.5, "seed": 3, "stop": "END"}
     async with site.program(owner) as client:
         await post(client, **wish)
     sent = {"max_tokens": 9, "temperature": 0, "top_p": 0.5, "seed": 3, "stop": ["END"]}
