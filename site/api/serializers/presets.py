@@ -24,6 +24,7 @@ class PresetOutput(serializers.ModelSerializer[Preset]):
         read_only_fields = fields
 
 
+@example(request={"name": "Shorter"})
 class PresetChangeInput(StrictTypes, serializers.Serializer[Any]):
     """What of a preset may be changed."""
 

@@ -54,5 +54,5 @@ def _complaint(field: Any, value: Any) -> str:
     if isinstance(field, serializers.ListField):
         return "Send a list of the right type."
     texts = field.error_messages
-    text: str = texts.get("invalid") or texts.get("invalid_choice") or "This is of the wrong type."
-    return text.format(input=value)
+    text = texts.get("invalid") or texts.get("invalid_choice") or "This is of the wrong type."
+    return str(text).replace("{input}", str(value))

@@ -58,6 +58,7 @@ class TokenInput(StrictTypes, serializers.Serializer[Any]):
         required=False,
         allow_null=True,
         default=_in_90_days,
+        error_messages={"invalid": "Send a time, such as 2027-02-22T09:30:00Z."},
         help_text="When it ends; null: never. If it is left out, in 90 days.",
     )
 

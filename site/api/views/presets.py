@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from api import etags
-from api.schema import ETAG, IF_MATCH, IF_NONE_MATCH, UNCHANGED, errors, examples, extend_schema
+from api.schema import ETAG, IF_MATCH, IF_NONE_MATCH, UNCHANGED, errors, extend_schema
 from api.serializers.presets import PresetChangeInput, PresetInput, PresetOutput
 from api.views.sessions import checked, owner_of
 from chat import presets
@@ -70,7 +70,6 @@ class OnePreset(APIView):
         request=PresetChangeInput,
         parameters=[IF_MATCH, ETAG],
         responses={200: PresetOutput, **errors("precondition_failed")},
-        examples=examples(request={"name": "Shorter"}),
     )
     def patch(self, request: Request, preset_id: UUID) -> Response:
         """Sessions that were given it keep what it had. Without `If-Match` the last one who changes it wins."""
