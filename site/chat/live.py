@@ -2,7 +2,8 @@
 
 It is for browsers without scripts, so what was sent cannot be changed: it can only be hidden by what follows it. The
 live end of an answer is sent as plain text; as soon as a part of it is finished, that part follows as HTML, and a style
-hides the text before it.
+hides the text before it. In the same way an answer is sent once more at its end where it uses what it defines further
+down.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from chat import presentation
 from chat.access import get_session
 from chat.follow import Update, follow
 from chat.markdown import AnswerStream
+from chat.markdown import render as markdown
 from chat.models import Interaction
 from chat.process import ChatProcess, current
 from chat.requests import HtmxRequest, SeeOther, login_needed
@@ -122,7 +124,7 @@ class LiveAnswer:
             self._text = self._text[blocks[-1].end - blocks[0].start :]
             added = self._close() + "".join(block.html for block in blocks)
         if update.finished is not None:
-            return added + self._close() + self._end(update.finished)
+            return added + self._close() + self._once_more(update.finished) + self._end(update.finished)
         return added + (self._wait(update) or self._go_on(update, is_new=bool(blocks))) or NOTHING
 
     def _close(self) -> str:
@@ -150,6 +152,13 @@ class LiveAnswer:
             return NOTHING
         self._waiting = waiting
         return self._close() + waiting
+
+    def _once_more(self, interaction: Interaction) -> str:
+        """The whole of an answer whose blocks are no longer what was sent. That is hidden, but its ids are there."""
+        if not self._blocks.revised():
+            return ""
+        prefix = f"{presentation.id_prefix(interaction.pk)}whole-"
+        return '<hr class="once-more" hidden>' + markdown(interaction.final_response_text, prefix=prefix)
 
     def _end(self, interaction: Interaction) -> str:
         """What follows the text of a finished answer."""

@@ -1,4 +1,8 @@
-"""Answers as server-sent events for the browser: finished blocks of HTML, the live tail, the finished message."""
+"""Answers as server-sent events for the browser: finished blocks of HTML, the live tail, the finished message.
+
+The finished message has the whole answer. It is what was sent, except where a link or a note is defined further down
+than it is used: only then does the page change what it shows.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,6 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.middleware.csrf import get_token
 from django.template.loader import render_to_string
-from django.utils.safestring import mark_safe
 from django.utils.translation import get_language
 from django.views.decorators.http import require_GET
 
@@ -19,7 +22,7 @@ from chat import presentation, tickets
 from chat.access import check_interaction
 from chat.database import in_thread
 from chat.follow import Update, follow
-from chat.markdown import AnswerStream
+from chat.markdown import AnswerStream, Block, joined
 from chat.models import Interaction
 from chat.process import ChatProcess, current
 from chat.requests import look_who_asks
@@ -75,7 +78,7 @@ class AnswerEvents:
         self._tail: str | None = None
         self._tail_due = 0.0
         # What is sent, for the finished message: rendered once. After a cut it begins in the middle.
-        self._sent: list[str] | None = [] if start == 0 else None
+        self._sent: list[Block] | None = [] if start == 0 else None
 
     def of(self, update: Update) -> list[bytes]:
         """The events of one update, or a comment that keeps the connection open."""
@@ -84,7 +87,7 @@ class AnswerEvents:
             blocks += self._blocks.finish()
         events = [event("block", block.html, id_=block.end) for block in blocks if block.html]
         if self._sent is not None:
-            self._sent += [block.html for block in blocks]
+            self._sent += blocks
         if update.finished is not None:
             return [*events, event("done", self._message(update.finished))]
         if blocks or time.monotonic() >= self._tail_due:
@@ -105,7 +108,7 @@ class AnswerEvents:
 
     def _message(self, interaction: Interaction) -> str:
         # Without the request: its context processors would look up the user, and this is the event loop.
-        body = None if self._sent is None else mark_safe("".join(self._sent))  # noqa: S308 - safe blocks
+        body = None if self._sent is None else joined(self._sent, self._blocks.revised())
         context = {"turn": presentation.finished_turn(interaction, body=body), "csrf_token": self._csrf_token()}
         return render_to_string("_fragments/answer.html", context)
 

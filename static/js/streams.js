@@ -12,12 +12,12 @@ onPage("htmx:sseBeforeMessage", (event) => {
 });
 
 // The end of an answer comes with all of it. Where its blocks are here already they stay, and with them what a reader
-// has selected in them; only what stands around them is changed.
+// has selected in them; a block that uses what is defined below it is changed, and what stands around them.
 onPage("htmx:sseBeforeMessage", (event) => {
   if (event.detail.type !== "done") return;
   const answer = event.target;
   const whole = new DOMParser().parseFromString(event.detail.data, "text/html").querySelector(".answer");
-  if (!whole || !sameBlocks(answer.querySelector(".blocks"), whole.querySelector(".blocks"))) return;
+  if (!whole || !mend(answer.querySelector(".blocks"), whole.querySelector(".blocks"))) return;
   event.preventDefault();
   replaceAround(answer, whole, ".answer-body");
   replaceAround(answer.querySelector(".answer-body"), whole.querySelector(".answer-body"), ".blocks");
@@ -27,11 +27,16 @@ onPage("htmx:sseBeforeMessage", (event) => {
   htmx.trigger(answer, "htmx:load");
 });
 
-// Copy buttons have come to the one; text and elements are otherwise the same, or they are not.
-function sameBlocks(here, there) {
-  const plain = here.cloneNode(true);
-  for (const button of plain.querySelectorAll(".copy")) button.remove();
-  return plain.textContent === there.textContent && plain.childElementCount === there.childElementCount;
+// Gives the blocks that are here the text that they have in the end; false where they are not all here. What else tells
+// them apart are copy buttons, which have come to these.
+function mend(here, there) {
+  if (here.childElementCount !== there.childElementCount) return false;
+  [...there.children].forEach((model, index) => {
+    const plain = here.children[index].cloneNode(true);
+    for (const button of plain.querySelectorAll(".copy")) button.remove();
+    if (plain.textContent !== model.textContent) here.children[index].replaceWith(model);
+  });
+  return true;
 }
 
 function replaceAround(here, there, kept) {

@@ -69,6 +69,31 @@ async def test_what_is_selected_stays_selected_when_the_answer_ends(stubbed: Stu
     await expect(visitor.answer.locator(".blocks")).to_have_text("Hello, world.")
 
 
+async def test_a_link_that_is_defined_at_the_end_is_one_at_the_end_and_the_rest_stays(stubbed: Stubbed, visit: Visit):
+    text = "Select this sentence.\n\nSee [the lamp][1] and [that] and [^a].\n\n```\ncode\n```\n\n" + "word " * 30
+    stubbed.engine.behave(
+        f"{text}\n\n[1]: http://lamp.example\n[1]: http://wrong.example\n[that]: http://that.example\n\n[^a]: Who?\n",
+        delay_s=0.03,
+    )
+    visitor = await visit(stubbed.stack)
+    await visitor.sign_up()
+    await visitor.ask("Go on.")
+    await expect(visitor.answer.locator(".blocks > p")).to_have_count(2)
+    await expect(visitor.answer.locator(".blocks")).to_contain_text("[the lamp][1] and [that] and [^a]")
+    await visitor.page.evaluate(SELECT)
+    await visitor.until_finished()
+    assert await visitor.page.evaluate("getSelection().toString()") == "Select this sentence."
+    for _ in range(2):
+        links = visitor.answer.locator(".blocks > p a")
+        addresses = await links.evaluate_all("(all) => all.map((one) => one.getAttribute('href'))")
+        assert addresses[:2] == ["http://lamp.example", "http://that.example"]
+        await expect(visitor.answer.locator(".footnote")).to_have_attribute("id", addresses[2].removeprefix("#"))
+        assert len(addresses) == 3
+        await expect(visitor.answer.locator(".blocks")).to_contain_text("See the lamp and that and a.")
+        await expect(visitor.answer.locator(".blocks .copy")).to_have_count(1)
+        await visitor.page.reload()
+
+
 async def test_a_block_is_appended_once_and_never_touched_again(stubbed: Stubbed, visit: Visit):
     stubbed.engine.behave("One paragraph.\n\n" * 30, delay_s=0.01)
     visitor = await visit(stubbed.stack)

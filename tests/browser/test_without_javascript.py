@@ -55,6 +55,21 @@ async def test_what_is_shown_at_any_time_is_shown_once(stubbed: Stubbed, visit: 
     await expect(visitor.page.get_by_role("button", name="Copy")).to_have_count(0)
 
 
+async def test_an_answer_that_defines_a_link_at_its_end_is_shown_with_it_and_once(stubbed: Stubbed, visit: Visit):
+    stubbed.engine.behave("See [this] and [^a].\n\nMore.\n\n[this]: http://lamp.example\n\n[^a]: Who?\n", delay_s=0.05)
+    visitor = await arrive(visit, stubbed.stack)
+    await visitor.page.get_by_label("Message").fill("Go on.")
+    await visitor.page.get_by_role("button", name="Send").click(no_wait_after=True)
+    await expect(visitor.answer.get_by_text("See [this] and [^a].")).to_be_visible()
+    shown = await until_told(visitor)
+    assert shown.split() == ["See", "this", "and", "a.", "More.", "a", "Who?"]
+    await expect(visitor.answer.locator('a[href="http://lamp.example"]')).to_be_visible()
+    note = await visitor.answer.locator(".footnote-ref a:visible").get_attribute("href")
+    await expect(visitor.page.locator(note or "")).to_be_visible()
+    await visitor.page.reload()
+    assert await visitor.until_finished() == shown
+
+
 async def test_a_reload_in_the_middle_goes_on_from_what_there_is(stubbed: Stubbed, visit: Visit):
     stubbed.engine.behave("Beginning.\n\n" + "word " * 60, delay_s=0.05)
     visitor = await arrive(visit, stubbed.stack)

@@ -69,8 +69,24 @@ async def test_the_page_has_the_answer_that_it_will_have_when_it_is_finished(
     for block in html.split("\n"):
         assert block in page
     assert without_drafts(page).count("First <em>paragraph</em>.") == 1
+    assert "once-more" not in page
     assert page.rstrip().endswith("</html>")
     assert f"/interactions/{asked.pk}/regenerate/" in page.partition("drafts-end")[2]
+
+
+async def test_an_answer_that_defines_a_link_further_down_is_sent_once_more(
+    site: SiteServer, owner: User, stub: StubTgi
+):
+    text = "See [this] and [^that].\n\nMore.\n\n[this]: http://this.example\n\n[^that]: x\n"
+    speak(stub, text)
+    asked = await ask(owner)
+    async with site.browser(owner) as client:
+        page = await read(client, asked)
+    before, _, after = page.partition('<hr class="once-more" hidden>')
+    assert "See [this] and [^that]." in without_drafts(before)
+    assert after.startswith(render(text, prefix=f"{id_prefix(asked.pk)}whole-"))
+    ids = re.findall(r' id="([^"]*)"', page)
+    assert len(ids) == len(set(ids))
 
 
 async def test_the_live_end_is_plain_text_that_the_finished_part_follows(site: SiteServer, owner: User, stub: StubTgi):

@@ -34,6 +34,15 @@ HOSTILE = {
     "definitions": "[a]: b\n\n" * 3_000,
     "labels": "".join(f"[a{n}]: http://example.com\n\n" for n in range(2_000)),
     "uses": "[a]: http://example.com/\n\n" + "[a] b\n\n" * 3_000,
+    "late uses": "[a] b\n\n" * 5_000 + "[a]: http://example.com/\n",
+    "late uses of many": "".join(f"[a{n}]\n\n" for n in range(2_000))
+    + "".join(f"[a{n}]: http://e.example\n\n" for n in range(2_000)),
+    "late long address": "[a] b\n\n" * 5_000 + f"[a]: http://e.example/{'y' * 20_000}\n",
+    "long address": f"[a]: http://e.example/{'y' * 20_000}\n\n" + "[a] b\n\n" * 5_000,
+    "many at once": "".join(f"[a{n}]: http://e.example\n" for n in range(1_500)),
+    "the same blurred": "".join(f"[{'>' * n}a]: http://e.example\n\n" for n in range(1, 200)) + "[>a]\n\n" * 3_000,
+    "late notes": "".join(f"[^a{n}] [^a{n + 1}]\n\n" for n in range(2_000))
+    + "".join(f"[^a{n}]: x\n\n" for n in range(2_000)),
     "long labels": ("[" + "a" * 900 + "]:\n") * 60,
     "notes": "".join(f"[^{n}]: [^{n + 1}]\n\n" for n in range(2_000)) + "[^0]",
     "note references": "[^1]" * 15_000 + "\n\n[^1]: x",
@@ -60,13 +69,16 @@ def feed(text: str, size: int = 4, every: int = 16) -> tuple[int, float]:
     """The HTML's length, and the seconds that it took with a tail rendered every `every` pieces of `size`."""
     began = time.process_time()
     answer = AnswerStream()
-    length = 0
+    blocks: dict[int, int] = {}
     for number, place in enumerate(range(0, len(text), size)):
-        length += sum(len(block.html) for block in answer.feed(text[place : place + size]))
+        for block in answer.feed(text[place : place + size]):
+            blocks[block.start] = len(block.html)
         if number % every == 0:
             answer.tail_html()
-    length += sum(len(block.html) for block in answer.finish())
-    return length, time.process_time() - began
+    for block in answer.finish():
+        blocks[block.start] = len(block.html)
+    blocks |= {start: len(html) for start, html in answer.revised().items()}
+    return sum(blocks.values()), time.process_time() - began
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())

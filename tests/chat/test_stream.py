@@ -35,6 +35,11 @@ TEXT = (
     "Last <script>alert(1)</script> & end.\n"
 )
 
+DEFINED_BELOW = (
+    "Read [this][1] and [that], as [^they] say.\n\nAn ordinary paragraph.\n\n"
+    "[1]: http://first.example\n\n[THAT]: http://that.example 'Title'\n\n[1]: http://second.example\n\n[^they]: Who?\n"
+)
+
 # What opening a stream reads: the log-in, and whether the answer is the reader's.
 OPENING = [["accounts_login"], ["chat_interaction"]]
 
@@ -72,6 +77,26 @@ async def test_an_answer_arrives_as_blocks_then_done_with_the_whole(site: SiteSe
     assert html == render(TEXT, prefix=id_prefix(asked.pk))
     assert html in found[-1].data
     assert 'data-status="complete"' in found[-1].data
+
+
+async def test_the_end_has_what_the_answer_defines_further_down(site: SiteServer, owner: User, stub: StubTgi):
+    """For who saw it from its beginning, came back in the middle, or loads the page: the same."""
+    speak(stub, DEFINED_BELOW)
+    asked = await ask(owner)
+    async with site.browser(owner) as client:
+        found = await read(client, asked)
+        again = await read(client, asked)
+        middle = await read(client, asked, last_id=blocks(found)[0].id)
+        async with client.get(f"/chat/{asked.session_id}/") as response:
+            page = await response.text()
+    html = render(DEFINED_BELOW, prefix=id_prefix(asked.pk))
+    assert '<a href="http://first.example"' in html
+    assert '<a href="http://that.example" title="Title"' in html
+    assert f'<sup class="footnote-ref"><a href="#{id_prefix(asked.pk)}fn-they"' in html
+    assert "second" not in html
+    assert "[this][1]" in blocks(found)[0].data
+    for end in (found[-1].data, again[-1].data, middle[-1].data, page):
+        assert html in end
 
 
 async def test_ids_grow_and_are_where_the_blocks_end(site: SiteServer, owner: User, stub: StubTgi):

@@ -4,6 +4,6 @@ Everything a model writes is hostile. Raw HTML in it is shown as text, images ar
 rendered is sanitised last. Nothing here raises for any text: what cannot be rendered is shown as written.
 """
 
-from .stream import AnswerStream, Block, render
+from .stream import AnswerStream, Block, joined, render
 
-__all__ = ["AnswerStream", "Block", "render"]
+__all__ = ["AnswerStream", "Block", "joined", "render"]

@@ -10,17 +10,25 @@ from .rewrite import rewrite
 from .sanitise import sanitise
 
 
-def to_html(source: str, references: References, *, prefix: str, highlight: bool) -> SafeString:
+def to_html(source: str, references: References, *, prefix: str, is_final: bool) -> SafeString:
     """Safe HTML for `source` taken as a document of its own, "" where it shows nothing. Never raises.
 
-    `highlight` colours code. Source that is over a bound is shown as it was written.
+    `is_final`: nothing more comes, so its code is coloured. Source that is over a bound is shown as it was written.
+    """
+    try:
+        return try_html(source, references, prefix=prefix, is_final=is_final)
+    except engine.UnrenderableError:
+        text = html.escape(engine.legible(source))
+        return SafeString(sanitise(f'<pre class="plain" tabindex="0" dir="auto">{text}</pre>\n'))
+
+
+def try_html(source: str, references: References, *, prefix: str, is_final: bool) -> SafeString:
+    """The same, for source that is within the bounds.
+
+    Raises `UnrenderableError`.
     """
     source = engine.legible(source)
     if not source.strip():
         return SafeString("")
-    try:
-        rendered = engine.to_html(references.put_before(source))
-        page_html = rewrite(rendered, prefix=prefix, highlight=highlight)
-    except engine.UnrenderableError:
-        page_html = f'<pre class="plain" tabindex="0" dir="auto">{html.escape(source)}</pre>\n'
-    return SafeString(sanitise(page_html))
+    rendered = references.to_html(source, is_final=is_final)
+    return SafeString(sanitise(rewrite(rendered, prefix=prefix, highlight=is_final)))

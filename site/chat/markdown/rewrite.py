@@ -82,7 +82,8 @@ class _Rewriter:
             text = _BREAK.sub("<br>", text)
         if not self._closers:
             # a block of raw HTML, which comrak escaped and left without an element
-            text = f'<p class="raw-html" dir="auto">{text.strip()}</p>\n'
+            before = "\n" if text.startswith("\n") else ""
+            text = f'{before}<p class="raw-html" dir="auto">{text.strip()}</p>\n'
         elif "[^" in text and not self._links:
             text = _NOTE_NUMBER.sub(lambda match: self._reference(match[1]), text)
         self._out.append(text)

@@ -1,12 +1,13 @@
 """An answer as it arrives: finished blocks, each rendered once, and the live end of it."""
 
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from django.utils.safestring import SafeString
 
 from . import engine
-from .pipeline import to_html
+from .pipeline import to_html, try_html
 from .references import References
 from .split import BlockSplitter, lines_of
 
@@ -26,6 +27,15 @@ class Block:
     html: SafeString
 
 
+@dataclass(frozen=True, slots=True)
+class _Use:
+    """A block that may use definitions, and how many were known to it."""
+
+    block: Block
+    source: str
+    known: int
+
+
 class AnswerStream:
     """Renders an answer that arrives in pieces. How it is cut into pieces makes no difference to its blocks.
 
@@ -38,6 +48,7 @@ class AnswerStream:
         self._start = start
         self._splitter = BlockSplitter()
         self._references = References()
+        self._uses: list[_Use] = []
         self._end = 0
         self._line: list[str] = []
         self._fed = 0
@@ -78,7 +89,27 @@ class AnswerStream:
         if _UNDECIDED.match(line):
             line = ""
         source = self._splitter.rest + line
-        return to_html(source, self._references, prefix=self._prefix, highlight=False)
+        return to_html(source, self._references, prefix=self._prefix, is_final=False)
+
+    def revised(self) -> dict[int, SafeString]:
+        """After `finish`: the HTML of each block that uses what is defined below it, by where the block starts.
+
+        Blocks stay as they were sent while an answer comes; these replace them in the finished one.
+        """
+        htmls = {}
+        for use in self._uses:
+            if self._references.concern(use.source, since=use.known):
+                html = self._again(use)
+                if html != use.block.html:
+                    htmls[use.block.start] = html
+        self._uses = []
+        return htmls
+
+    def _again(self, use: _Use) -> SafeString:
+        try:
+            return try_html(use.source, self._references, prefix=self._prefix, is_final=True)
+        except engine.UnrenderableError:
+            return use.block.html  # so many references that they are better left as they are
 
     def _push(self, lines: list[str]) -> list[Block]:
         return self._blocks([part for line in lines for part in self._splitter.push(engine.legible(line))])
@@ -87,15 +118,24 @@ class AnswerStream:
         blocks = []
         for part in parts:
             start, self._end = self._end, self._end + len(part)
-            if self._end > self._start:
-                rendered = to_html(part, self._references, prefix=self._prefix, highlight=True)
-                blocks.append(Block(start, self._end, rendered))
+            if self._end <= self._start:
+                self._references.skip(part)
+                self._references.learn(part)
+                continue
+            html = to_html(part, self._references, prefix=self._prefix, is_final=True)
+            blocks.append(Block(start, self._end, html))
             self._references.learn(part)
+            if "[" in part:
+                self._uses.append(_Use(blocks[-1], part, self._references.learned))
         return blocks
 
 
 def render(text: str, *, prefix: str = "") -> SafeString:
-    """The HTML of a whole answer: its blocks as `AnswerStream` gives them, joined. Never raises."""
+    """The HTML of a whole answer: its blocks as `AnswerStream` gives them and at last revises them. Never raises."""
     stream = AnswerStream(prefix=prefix)
-    blocks = stream.feed(text) + stream.finish()
-    return SafeString("".join(block.html for block in blocks))
+    return joined(stream.feed(text) + stream.finish(), stream.revised())
+
+
+def joined(blocks: Iterable[Block], revised: Mapping[int, SafeString]) -> SafeString:
+    """The HTML of all `blocks` of a finished answer."""
+    return SafeString("".join(revised.get(block.start, block.html) for block in blocks))
