@@ -29,6 +29,7 @@ CODES: dict[str, Code] = {
         "Some fields cannot be used; `errors` says why.",
         {"message": ["This field may not be blank."]},
     ),
+    "bad_request": Code(400, "This request cannot be read. Go back, reload the page and try again."),
     "parse_error": Code(400, "The body is not valid JSON."),
     "too_long": Code(
         400,
@@ -96,7 +97,7 @@ CODES: dict[str, Code] = {
 # What an operation has for being what it is.
 OF_ALL = ("throttled", "database_away")
 OF_BODY = ("invalid", "parse_error", "length_required", "too_large", "unsupported_media_type")
-OF_QUERY = ("invalid",)
+OF_QUERY = ("invalid", "bad_request")
 OF_PATH = ("not_found",)
 OF_TOKEN = (
     "not_authenticated",

@@ -24,7 +24,7 @@ from rest_framework.response import Response
 from rest_framework.utils.urls import remove_query_param, replace_query_param
 from rest_framework.views import APIView
 
-from api.serializers.queries import PageQuery
+from api.serializers.queries import PageQuery, as_sent
 
 M = TypeVar("M", bound=Model)
 
@@ -54,7 +54,7 @@ class NewestFirst(BasePagination):
     def paginate_queryset(  # type: ignore[override]  # lists of the API are of rows
         self, queryset: QuerySet[M], request: Request, view: APIView | None = None
     ) -> list[M]:
-        query = PageQuery(data=request.query_params)
+        query = PageQuery(data=as_sent(PageQuery, request.query_params))
         query.is_valid(raise_exception=True)
         self._ordering = list(getattr(view, "page_ordering", None) or self.ordering)
         self._url = request.build_absolute_uri()

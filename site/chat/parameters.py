@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
 # What an answer is made with where nobody chose otherwise: Llama 3.2's own temperature and top_p.
 DEFAULTS: dict[str, Any] = {"max_tokens": 1024, "temperature": 0.6, "top_p": 0.9}
@@ -20,6 +20,11 @@ def _without_nul(value: str) -> str:
     return value
 
 
+def _whole(value: Any) -> Any:
+    """JSON has one kind of number: 1.0 is whole, too."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 # Postgres keeps no NUL.
 StopText = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_without_nul)]
 
@@ -29,13 +34,13 @@ class Parameters(BaseModel):
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
-    max_tokens: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    max_tokens: Annotated[int, Field(ge=1, le=1_000_000), BeforeValidator(_whole)] | None = None
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
     frequency_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
     stop: Annotated[list[StopText], Field(max_length=4)] | None = None
     # TGI takes 64 bits without a sign; Postgres keeps 63.
-    seed: Annotated[int, Field(ge=0, lt=2**63)] | None = None
+    seed: Annotated[int, Field(ge=0, lt=2**63), BeforeValidator(_whole)] | None = None
 
 
 def checked(values: Any, *, strict: bool = False) -> dict[str, Any]:

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.http import QueryDict
 from rest_framework import serializers
 
 from chat.search import MOST_CHARACTERS
+
+
+def as_sent(kind: type[serializers.Serializer[Any]], query: QueryDict) -> dict[str, Any]:
+    """A plain dictionary of a query: of a form, as which DRF would take it, what is empty is passed over."""
+    many = {name for name, field in kind().fields.items() if isinstance(field, serializers.ListField)}
+    return {name: query.getlist(name) if name in many else query[name] for name in query}
 
 
 class OneOf(serializers.ChoiceField):

@@ -13,10 +13,16 @@ if TYPE_CHECKING:
 else:
     Base = object
 
+
+def _is_whole(value: Any) -> bool:
+    """JSON has one kind of number: 1.0 is whole, too."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and value == value // 1
+
+
 # The first that a field is an instance of says what it takes. What is not named takes what DRF takes.
 _FITS: list[tuple[type[serializers.Field[Any, Any, Any, Any]], Callable[[Any], bool]]] = [
     (serializers.BooleanField, lambda value: isinstance(value, bool)),
-    (serializers.IntegerField, lambda value: isinstance(value, int) and not isinstance(value, bool)),
+    (serializers.IntegerField, _is_whole),
     (serializers.FloatField, lambda value: isinstance(value, (int, float)) and not isinstance(value, bool)),
     (serializers.CharField, lambda value: isinstance(value, str)),
     (serializers.UUIDField, lambda value: isinstance(value, str)),

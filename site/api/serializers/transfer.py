@@ -26,7 +26,8 @@ class SessionExportQuery(ExportQuery):
 class ManyExportQuery(ExportQuery):
     """The same of those sessions that are named, each as a `session_id` of its own; without any, of all."""
 
-    session_id = serializers.ListField(child=serializers.UUIDField(), required=False, max_length=1000)
+    # With the format, as many fields as DATA_UPLOAD_MAX_NUMBER_FIELDS.
+    session_id = serializers.ListField(child=serializers.UUIDField(), required=False, max_length=199)
 
 
 class LeftOutOutput(serializers.Serializer[Any]):

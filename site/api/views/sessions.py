@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, QueryDict
 from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -18,7 +18,7 @@ from accounts.models import User
 from api import etags
 from api.pagination import NewestFirst
 from api.schema import ETAG, IF_MATCH, IF_NONE_MATCH, UNCHANGED, errors, extend_schema
-from api.serializers.queries import PageQuery, SessionQuery
+from api.serializers.queries import PageQuery, SessionQuery, as_sent
 from api.serializers.sessions import (
     BulkInput,
     BulkOutput,
@@ -83,7 +83,7 @@ def _found(owner: User, query: dict[str, Any]) -> Response:
 
 def checked(kind: type[Serializer[Any]], data: Any) -> dict[str, Any]:
     """Raises ValidationError."""
-    serializer = kind(data=data)
+    serializer = kind(data=as_sent(kind, data) if isinstance(data, QueryDict) else data)
     serializer.is_valid(raise_exception=True)
     values: dict[str, Any] = serializer.validated_data
     return values

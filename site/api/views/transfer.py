@@ -37,14 +37,8 @@ FORMATS = {"json": ("application/json", "json"), "markdown": ("text/markdown; ch
 
 FILES = {
     "application/json": {
-        "type": "object",
-        "description": "Parley's own export; or one of ChatGPT's or Open WebUI's, whatever its shape is.",
-        "required": ["format", "version", "sessions"],
-        "properties": {
-            "format": {"const": "parley"},
-            "version": {"const": 1},
-            "sessions": {"type": "array", "minItems": 1, "items": {"type": "object"}},
-        },
+        "type": ["object", "array"],
+        "description": "An export of Parley, ChatGPT or Open WebUI, as it is.",
     },
     "application/zip": OpenApiTypes.BINARY,
     "application/octet-stream": OpenApiTypes.BINARY,
