@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from django.conf import settings
+from django.db import connection, transaction
 from rest_framework.test import APIClient
 
 from accounts.models import User
+from accounts.signup import FIRST_ACCOUNT_LOCK
+from tests.support.locks import until_waiting
 
 ACCOUNT = {"username": "ada", "password": "correct horse battery"}
 pytestmark = pytest.mark.django_db
@@ -46,6 +50,14 @@ def test_nobody_can_make_themselves_administrator(nobody: APIClient, owner: User
         ({**ACCOUNT, "username": "a\x00b"}, "username"),
         ({**ACCOUNT, "username": "x" * 151}, "username"),
         ({**ACCOUNT, "username": "owner"}, "username"),
+        ({**ACCOUNT, "username": "OWNER"}, "username"),
+        ({**ACCOUNT, "username": "\uff4f\uff57\uff4e\uff45\uff52"}, "username"),  # as wide as Chinese characters
+        ({**ACCOUNT, "username": "\ufdfa"}, "username"),  # stands for words with spaces between them
+        ({**ACCOUNT, "username": "\ufb03" * 60}, "username"),  # each stands for three letters
+        ({**ACCOUNT, "username": 7}, "username"),
+        ({**ACCOUNT, "password": "a\x00 horse battery"}, "password"),
+        ({**ACCOUNT, "password": "x" * 5000}, "password"),
+        ({**ACCOUNT, "password": None}, "password"),
     ],
 )
 def test_what_cannot_be_used_is_named(nobody: APIClient, owner: User, given: dict[str, Any], field: str):
@@ -61,3 +73,27 @@ def test_a_closed_sign_up_is_refused(nobody: APIClient, monkeypatch: pytest.Monk
     assert (response.status_code, response.json()["code"]) == (403, "signup_closed")
     assert "administrator" in response.json()["detail"]
     assert not User.objects.exists()
+
+
+def test_a_name_is_kept_and_found_however_its_characters_were_written(nobody: APIClient):
+    wide = {**ACCOUNT, "username": "\uff41da"}
+    assert nobody.post("/api/register/", wide, format="json").json()["username"] == "ada"
+    for given in (ACCOUNT, wide):
+        assert nobody.post("/api/token/", given, format="json").status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_names_that_differ_in_capitals_alone_one_is_taken_at_once():
+    def make(username: str) -> int:
+        try:
+            return APIClient().post("/api/register/", {**ACCOUNT, "username": username}, format="json").status_code
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as threads:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [FIRST_ACCOUNT_LOCK])
+            made = [threads.submit(make, name) for name in ("ada", "Ada")]
+            until_waiting(2)
+        assert sorted(one.result() for one in made) == [201, 400]
+    assert User.objects.count() == 1

@@ -159,6 +159,11 @@ class TokensOutput(serializers.Serializer[Any]):
 class LogInInput(StrictTypes, TokenObtainPairSerializer):
     """The body of POST /api/token/."""
 
+    def to_internal_value(self, data: Any) -> Any:
+        given = super().to_internal_value(data)
+        given["username"] = User.normalize_username(given["username"])
+        return given
+
     @classmethod
     def get_token(cls, user: User) -> jwts.RefreshToken:  # type: ignore[override]  # ours
         return jwts.made_for(user)
