@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine
 from functools import lru_cache, wraps
 from typing import Any, Concatenate, NamedTuple, ParamSpec
 
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
@@ -88,6 +89,18 @@ def authenticate_by_access_token(request: HttpRequest) -> User:
     """The same for what no personal token may do."""
     refuse_personal(_raw_token(request))
     return authenticate(request)
+
+
+async def refuse_stranger(request: HttpRequest) -> HttpResponseBase | None:
+    """The answer to a request without a token that may be used for it, before its body is read; None for all others.
+    While the database is away it is for the view to say so."""
+    try:
+        await in_thread(authenticate, request)
+    except exceptions.APIException as error:
+        return _error_response(error, (), as_problem)
+    except (OperationalError, InterfaceError):
+        pass
+    return None
 
 
 async def asker(request: HttpRequest) -> Asker:

@@ -19,7 +19,7 @@ from django.utils.translation import gettext, override  # noqa: E402
 
 from chat.process import ChatProcess, current, set_current  # noqa: E402 - models need Django set up
 from config.handler import Handler, Receive, Send  # noqa: E402
-from config.limits import refuse_body  # noqa: E402
+from config.limits import refuse_body, refuse_file  # noqa: E402
 from inference.client import InferenceClient  # noqa: E402
 from inference.stream import Timeouts  # noqa: E402
 from limits.settling import Settler  # noqa: E402
@@ -31,7 +31,7 @@ async def application(scope: dict[str, Any], receive: Receive, send: Send) -> No
     """Requests go to Django; the server's start and stop are ours."""
     if scope["type"] == "lifespan":
         await _lifespan(receive, send)
-    elif refused := refuse_body(scope):
+    elif refused := refuse_body(scope) or await refuse_file(scope):
         await django_application.send_response(refused, send)
     else:
         await django_application(scope, receive, send)

@@ -1,4 +1,5 @@
-"""How large a request may be. Django stores a whole body before any of its own limits applies, so this looks first."""
+"""How large a request may be, and from whom a file. Django stores a whole body before any of its own limits applies and
+before a view looks who asks, so this looks first."""
 
 from __future__ import annotations
 
@@ -8,11 +9,14 @@ from typing import Any
 
 from django.conf import settings
 from django.core.handlers.asgi import ASGIRequest
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseBase
 
+from api.asynchronous import refuse_stranger
 from config import errors
 
-IMPORT_PATH = "/chat/import/"
+# Where files are taken: from pages, and from programs.
+API_IMPORT_PATH = "/api/import/"
+IMPORT_PATHS = {"/chat/import/", API_IMPORT_PATH}
 FORM_BYTES = 10_000
 
 
@@ -23,13 +27,20 @@ def refuse_body(scope: Mapping[str, Any]) -> HttpResponse | None:
         return errors.length_required(_without_body(scope))
     if int(headers.get(b"content-length", 0)) <= _limit(scope):
         return None
-    refuse = errors.file_too_large if scope["path"] == IMPORT_PATH else errors.too_large
+    refuse = errors.file_too_large if scope["path"] in IMPORT_PATHS else errors.too_large
     return refuse(_without_body(scope))
 
 
+async def refuse_file(scope: Mapping[str, Any]) -> HttpResponseBase | None:
+    """The answer to a program that sends a file without a good token; None for all others."""
+    if scope["path"] != API_IMPORT_PATH or scope["method"] != "POST":
+        return None
+    return await refuse_stranger(_without_body(scope))
+
+
 def _limit(scope: Mapping[str, Any]) -> int:
-    """One route takes files, with a form around them."""
-    if scope["path"] == IMPORT_PATH:
+    """Two routes take files, with a form around them."""
+    if scope["path"] in IMPORT_PATHS:
         return int(settings.IMPORT_MAX_BYTES) + FORM_BYTES
     return int(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
 
