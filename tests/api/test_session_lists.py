@@ -162,7 +162,7 @@ def test_what_is_used_meanwhile_is_not_repeated_newest_first(program: APIClient,
 
 def cursor_of(client: APIClient, query: str) -> str:
     following = client.get(f"/api/sessions/{query}").json()["next"]
-    return parse_qs(urlsplit(following).query)["cursor"][0]
+    return str(parse_qs(urlsplit(following).query)["cursor"][0])
 
 
 def test_a_cursor_is_of_one_order(program: APIClient, owner: User):
@@ -296,7 +296,7 @@ def rows_read(sql: str) -> int:
     def read(node: dict[str, Any]) -> int:
         below = sum(map(read, node.get("Plans", [])))
         own = node["Actual Rows"] + node.get("Rows Removed by Filter", 0) if "Relation Name" in node else 0
-        return below + own * node["Actual Loops"]
+        return int(below + own * node["Actual Loops"])
 
     return read(plan["Plan"])
 
@@ -321,7 +321,7 @@ def _far(client: APIClient, url: str) -> str:
     following = client.get(f"/api/sessions/{url}".replace("page_size=50", "page_size=200")).json()["next"]
     for _ in range(4):
         following = client.get(following).json()["next"]
-    return parse_qs(urlsplit(following).query)["cursor"][0]
+    return str(parse_qs(urlsplit(following).query)["cursor"][0])
 
 
 def test_nobody_pages_through_what_is_somebody_elses(program: APIClient, strange_program: APIClient, owner: User):

@@ -33,6 +33,10 @@ def others(*chats: Any) -> bytes:
     return json.dumps(chats).encode()
 
 
+def post(client: APIClient, content: bytes, *, content_type: str, **more: Any) -> Any:
+    return client.generic("POST", IMPORT, content, content_type=content_type, **more)  # type: ignore[arg-type]  # bytes
+
+
 class Got(NamedTuple):
     """A response that was read."""
 
@@ -151,14 +155,14 @@ async def test_a_token_that_may_read_exports_and_does_not_import(site: SiteServe
     "content_type", ["application/json", "application/json; charset=utf-8", "application/octet-stream"]
 )
 def test_a_file_is_the_body_itself(program: APIClient, content_type: str):
-    response = program.generic("POST", IMPORT, others(chatgpt(), openwebui()), content_type=content_type)
+    response = post(program, others(chatgpt(), openwebui()), content_type=content_type)
     assert (response.status_code, response.json()["sessions"]) == (200, 2)
     assert response.json()["skipped_messages"] > 0
 
 
 def test_an_archive_is_the_body_itself(program: APIClient):
     packed = archive({"conversations.json": others(chatgpt())})
-    response = program.generic("POST", IMPORT, packed, content_type="application/zip")
+    response = post(program, packed, content_type="application/zip")
     assert (response.status_code, response.json()["sessions"]) == (200, 1)
 
 
@@ -170,8 +174,8 @@ def test_a_file_is_a_field_of_a_form(program: APIClient):
 
 def test_what_is_left_out_is_named_with_the_reason(program: APIClient):
     file = others(chatgpt(), chatgpt(title="Broken", mapping={}))
-    first = program.generic("POST", IMPORT, file, content_type="application/json").json()
-    again = program.generic("POST", IMPORT, file, content_type="application/json").json()
+    first = post(program, file, content_type="application/json").json()
+    again = post(program, file, content_type="application/json").json()
     empty = {"reason": "there is no message in it", "count": 1, "titles": ["Broken"]}
     there = {"reason": "it is there already", "count": 1, "titles": ["Apples"]}
     assert (first["sessions"], first["left_out"]) == (1, [empty])
@@ -181,14 +185,14 @@ def test_what_is_left_out_is_named_with_the_reason(program: APIClient):
 @pytest.mark.parametrize("accepted", ["de", "ar"])
 def test_reasons_are_english_whatever_the_program_asks_for(program: APIClient, accepted: str):
     headers = {"Accept-Language": accepted}
-    response = program.generic("POST", IMPORT, b"{", content_type="application/json", headers=headers)
+    response = post(program, b"{", content_type="application/json", headers=headers)
     assert response.json()["detail"] == "This file is not JSON, or is damaged. Choose the file as it was exported."
 
 
 @pytest.mark.parametrize("content", [b"{", b"[]", b'"text"', b"\xff\x00", b"PK\x03\x04nonsense", b"[" * 100_000])
 def test_what_is_no_export_is_refused_and_nothing_is_kept(program: APIClient, content: bytes):
     for content_type in ("application/json", "application/zip", "application/octet-stream"):
-        response = program.generic("POST", IMPORT, content, content_type=content_type)
+        response = post(program, content, content_type=content_type)
         assert (response.status_code, response.json()["code"]) == (400, "not_an_export")
     assert ChatSession.objects.count() == 0
 
@@ -197,13 +201,13 @@ def test_a_form_without_a_file_and_no_body_at_all_are_told_so(program: APIClient
     for response in (
         program.post(IMPORT, {"file": "text"}, format="multipart"),
         program.post(IMPORT, {"other": "x"}, format="multipart"),
-        program.generic("POST", IMPORT, b"", content_type="application/json"),
+        post(program, b"", content_type="application/json"),
     ):
         assert (response.status_code, list(response.json()["errors"])) == (400, ["file"])
 
 
 def test_another_content_type_is_refused(program: APIClient):
-    response = program.generic("POST", IMPORT, b"x", content_type="text/plain")
+    response = post(program, b"x", content_type="text/plain")
     assert (response.status_code, response.json()["code"]) == (415, "unsupported_media_type")
 
 
