@@ -69,6 +69,19 @@ TOKEN: dict[str, Any] = {
     "expires": "2027-02-22T09:30:00.000000Z",
     "last_used": None,
 }
+# Chats as a file, and what comes of taking it in.
+EXPORT: dict[str, Any] = {
+    "format": "parley",
+    "version": 1,
+    "sessions": [{**SESSION, "interactions": [{"id": "1", "query_text": "Why?", "final_response_text": "Because."}]}],
+}
+IMPORT: dict[str, Any] = {
+    "sessions": 1,
+    "interactions": 12,
+    "session_ids": [SESSION_ID],
+    "skipped_messages": 0,
+    "left_out": [{"reason": "it is there already", "count": 1, "titles": ["The sky"]}],
+}
 CHAT: dict[str, Any] = {
     "session_id": SESSION_ID,
     "interaction_id": INTERACTION_ID,

@@ -4,8 +4,6 @@ from typing import Any
 
 from rest_framework import serializers
 
-from api.schema import example
-from api.schema.samples import SESSION_ID
 from api.serializers.queries import OneOf
 from chat.transfer.importing import Report
 
@@ -38,15 +36,6 @@ class LeftOutOutput(serializers.Serializer[Any]):
     titles = serializers.ListField(child=serializers.CharField(allow_blank=True))
 
 
-@example(
-    response={
-        "sessions": 1,
-        "interactions": 12,
-        "session_ids": [SESSION_ID],
-        "skipped_messages": 0,
-        "left_out": [{"reason": "it is there already", "count": 1, "titles": ["The sky"]}],
-    }
-)
 class ImportOutput(serializers.Serializer[Any]):
     """What came of an import: how many sessions, with how many interactions, under which ids; how many messages of
     tools and programs in them were not taken in; and which chats were not, with the reason."""

@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponseBase
 from django.utils import timezone
 from django.utils.http import content_disposition_header
 from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiExample
 from rest_framework.exceptions import ValidationError
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
@@ -18,7 +19,8 @@ from rest_framework.views import APIView
 
 from api.asynchronous import api_view, authenticate
 from api.parsers import Archive, File, JSONFile
-from api.schema import described, errors, extend_schema
+from api.schema import described, errors, examples, extend_schema
+from api.schema.samples import EXPORT, IMPORT
 from api.serializers.transfer import ImportOutput, ManyExportQuery, SessionExportQuery, import_output
 from api.views.sessions import checked, owner_of
 from chat.access import get_session
@@ -48,12 +50,26 @@ FILES = {
         "properties": {"file": {"type": "string", "format": "binary"}},
     },
 }
+EXPORTED = [
+    *examples(response=EXPORT),
+    OpenApiExample("Markdown", value="# The sky\n\n…", media_type="text/markdown", response_only=True),
+]
+IMPORTED = [
+    *examples(request=EXPORT, response=IMPORT),
+    OpenApiExample("Archive", value="PK…", media_type="application/zip", request_only=True),
+    OpenApiExample("File", value="PK…", media_type="application/octet-stream", request_only=True),
+    OpenApiExample("Form", value={"file": "PK…"}, media_type="multipart/form-data", request_only=True),
+]
 FILE = {(200, "application/json"): OpenApiTypes.OBJECT, (200, "text/markdown"): OpenApiTypes.STR}
 
 
 @described(
     get=extend_schema(
-        operation_id="sessions_export", summary="Export a session", parameters=[SessionExportQuery], responses=FILE
+        operation_id="sessions_export",
+        summary="Export a session",
+        parameters=[SessionExportQuery],
+        responses=FILE,
+        examples=EXPORTED,
     )
 )
 @api_view("GET")
@@ -66,7 +82,11 @@ async def export_session(request: HttpRequest, session_id: UUID) -> HttpResponse
 
 @described(
     get=extend_schema(
-        operation_id="export", summary="Export several sessions, or all", parameters=[ManyExportQuery], responses=FILE
+        operation_id="export",
+        summary="Export several sessions, or all",
+        parameters=[ManyExportQuery],
+        responses=FILE,
+        examples=EXPORTED,
     )
 )
 @api_view("GET")
@@ -105,6 +125,7 @@ class Import(APIView):
         summary="Import sessions",
         request=FILES,
         responses={200: ImportOutput, **errors("not_an_export")},
+        examples=IMPORTED,
     )
     def post(self, request: Request) -> Response:
         """An export of Parley, ChatGPT or Open WebUI, as the body itself or as the field `file` of a form. Each chat is
