@@ -7,10 +7,14 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
+from django.contrib.auth.forms import PasswordChangeForm
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from accounts import passwords
 from accounts.models import TOKEN_NAME_MAX_LENGTH, Theme, User
+from limits.refusals import LimitReached
 
 
 class GeneralForm(forms.ModelForm[User]):
@@ -43,7 +47,41 @@ class GeneralForm(forms.ModelForm[User]):
         super().__init__(given, instance=instance, initial=initial)
 
 
-class OwnPasswordForm(forms.Form):
+class _Guarded:
+    """Of forms that ask for the password of whoever sends them.
+
+    Attributes:
+        request: set by the view.
+        refusal: why the password was not looked at, where it was not.
+    """
+
+    request: HttpRequest
+    refusal: LimitReached | None = None
+
+    def is_own(self, user: User, password: str) -> bool:
+        try:
+            return passwords.is_password_of(user=user, password=password, request=self.request)
+        except LimitReached as error:
+            self.refusal = error
+            raise forms.ValidationError(str(error), code=error.code) from None
+
+
+class NewPasswordForm(_Guarded, PasswordChangeForm):
+    """Django's own."""
+
+    def __init__(self, request: HttpRequest, user: User) -> None:
+        self.request = request
+        super().__init__(user, request.POST or None)
+        self.fields["old_password"].widget.attrs.pop("autofocus", None)
+
+    def clean_old_password(self) -> str:
+        password: str = self.cleaned_data["old_password"]
+        if not self.is_own(self.user, password):
+            raise forms.ValidationError(self.error_messages["password_incorrect"], code="password_incorrect")
+        return password
+
+
+class OwnPasswordForm(_Guarded, forms.Form):
     """The password once more, before something that cannot be undone."""
 
     password = forms.CharField(
@@ -53,13 +91,13 @@ class OwnPasswordForm(forms.Form):
         error_messages={"required": _("Give your password.")},
     )
 
-    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._user = user
+    def __init__(self, request: HttpRequest, user: User) -> None:
+        self.request, self._user = request, user
+        super().__init__(request.POST or None)
 
     def clean_password(self) -> str:
         password: str = self.cleaned_data["password"]
-        if not self._user.check_password(password):
+        if not self.is_own(self._user, password):
             raise forms.ValidationError(_("This is not your password. Try again."))
         return password
 

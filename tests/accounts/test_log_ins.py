@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
@@ -148,5 +150,27 @@ def test_a_password_that_cannot_be_used_is_told_and_changes_nothing(owner: User,
     assert response.status_code == 422
     assert says in response.text
     assert is_in(other)
+    owner.refresh_from_db()
+    assert owner.check_password(PASSWORD)
+
+
+@pytest.mark.parametrize(
+    ("path", "field"), [("/settings/account/", "old_password"), ("/settings/account/delete/", "password")]
+)
+def test_who_finds_a_browser_logged_in_cannot_find_out_the_password_with_it(
+    owner: User, monkeypatch: pytest.MonkeyPatch, path: str, field: str
+):
+    monkeypatch.setattr(settings, "ENV", settings.ENV.model_copy(update={"wrong_passwords": 3}))
+    browser = log_in()
+
+    def guess(password: str) -> Any:
+        return browser.post(path, {field: password, "new_password1": NEW_PASSWORD, "new_password2": NEW_PASSWORD})
+
+    for _ in range(3):
+        assert guess("wrong").status_code == 422
+    refused = guess(PASSWORD)
+    assert refused.status_code == 429
+    assert int(refused["Retry-After"]) > 0
+    assert "Try again in" in refused.text
     owner.refresh_from_db()
     assert owner.check_password(PASSWORD)

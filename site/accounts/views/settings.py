@@ -6,7 +6,6 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth import logout
-from django.contrib.auth.forms import PasswordChangeForm
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -19,7 +18,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from accounts import log_ins, preferences, tokens
 from accounts.models import User
 from accounts.passwords import change_password
-from accounts.settings_forms import GeneralForm, OwnPasswordForm, TokenForm
+from accounts.settings_forms import GeneralForm, NewPasswordForm, OwnPasswordForm, TokenForm
 from chat import leaving
 from chat.requests import HtmxRequest, SeeOther, login_needed
 from chat.sidebar import sidebar_context
@@ -48,8 +47,7 @@ def general(request: HtmxRequest) -> HttpResponse:
 @login_needed
 def account(request: HtmxRequest) -> HttpResponse:
     """The password; and the ways to one's data and to the account's end."""
-    form = PasswordChangeForm(request.user, request.POST or None)
-    form.fields["old_password"].widget.attrs.pop("autofocus", None)
+    form = NewPasswordForm(request, request.user)
     if form.is_valid():
         change_password(request=request, user=request.user, password=form.cleaned_data["new_password1"])
         messages.success(request, _("Your password was changed, and your other log-ins were ended."))
@@ -63,7 +61,7 @@ def account(request: HtmxRequest) -> HttpResponse:
 @login_needed
 def delete_account(request: HtmxRequest) -> HttpResponse:
     """GET: says what goes and asks for the password; POST: deletes the account."""
-    form = OwnPasswordForm(request.POST or None, user=request.user)
+    form = OwnPasswordForm(request, request.user)
     if form.is_valid():
         try:
             leaving.delete_account(user=request.user)
@@ -132,7 +130,11 @@ def revoke_token(request: HtmxRequest, token_id: int) -> HttpResponse:
 def _page(
     request: HtmxRequest, template: str, context: dict[str, Any], form: Any = None, status: int = 200
 ) -> HttpResponse:
-    """A settings page; 422 where a form on it was sent and cannot be used."""
+    """A settings page; 422 where a form on it was sent and cannot be used, 429 where its password was not looked at."""
+    refusal = getattr(form, "refusal", None)
     if form is not None and form.is_bound:
-        status = 422
-    return render(request, template, context | sidebar_context(request.user), status=status)
+        status = 429 if refusal else 422
+    response = render(request, template, context | sidebar_context(request.user), status=status)
+    if refusal:
+        response["Retry-After"] = str(refusal.retry_after_s)
+    return response
