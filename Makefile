@@ -16,6 +16,7 @@ run: ## install what is missing, then serve http://127.0.0.1:8000 until Ctrl-C
 
 test: ## install what is missing, then run every test that needs no accelerator (ARGS="-k stop")
 	@"$(PYTHON)" -m launcher.bootstrap --dev -m tests.browser.find_chromium
+	@$(BIN)/python -m tests.support.specifications
 	@exec $(BIN)/python -m pytest $(ARGS)
 
 test-contract: ## the protocol's tests against any server: TGI_URL=http://… make test-contract

@@ -99,6 +99,16 @@ def test_from_any_block_on_exactly_the_remaining_blocks_come(text):
         assert stream([text], start=block.end) == blocks[number:]
 
 
+def test_what_blocks_may_be_given_is_the_same_from_any_block_on():
+    """There is a bound on it, which counts the blocks that nobody wants as well."""
+    text = f"[a]: http://example.com/{'y' * 20_000}\n\n" + "[a]\n\n" * 30
+    blocks = stream([text])
+    assert "<a" in blocks[1].html
+    assert "<a" not in blocks[-1].html
+    for number, block in enumerate(blocks, start=1):
+        assert stream([text], start=block.end) == blocks[number:]
+
+
 @settings(max_examples=300, deadline=None)
 @given(documents, cuts)
 def test_a_tail_is_rendered_at_every_moment_and_empty_at_the_end(text, places):
