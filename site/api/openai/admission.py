@@ -8,6 +8,9 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from chat.admission import TooManyRunning, limit
+from chat.database import in_batch_thread
+from limits import quota
+from limits.allowances import spend_answer
 
 _running: Counter[int] = Counter()
 
@@ -18,7 +21,11 @@ async def running(owner_id: int) -> AsyncGenerator[None]:
 
     Raises:
         TooManyRunning: there are as many already as one may have.
+        Throttled, QuotaExceeded: see `limits.refusals`.
     """
+    spend_answer(user_id=owner_id)
+    if quota.tokens_per_day():
+        await in_batch_thread(quota.check, owner_id)
     if _running[owner_id] >= limit():
         raise TooManyRunning(limit())
     _running[owner_id] += 1
@@ -38,3 +45,4 @@ def finished(*, owner_id: int, prompt_tokens: int, generated_tokens: int) -> Non
         prompt_tokens: by the server's count; 0 where the answer broke off before it was known.
         generated_tokens: as many as came.
     """
+    quota.ledger.note(owner_id=owner_id, prompt_tokens=prompt_tokens, generated_tokens=generated_tokens)
