@@ -16,6 +16,7 @@ from api.views import (
     sharing,
     tokens,
     transfer,
+    usage,
 )
 
 urlpatterns = [
@@ -38,6 +39,7 @@ urlpatterns = [
     path("log-ins/<slug:log_in_id>/", log_ins.OneLogIn.as_view(), name="api_log_in"),
     path("presets/", presets.Presets.as_view(), name="api_presets"),
     path("presets/<uuid:preset_id>/", presets.OnePreset.as_view(), name="api_preset"),
+    path("usage/", usage.Usage.as_view(), name="api_usage"),
     path("server/", server.Server.as_view(), name="api_server"),
     path("model/", server.Model.as_view(), name="api_model"),
     path("chat/", chat.process_chat_message, name="process_chat_message"),

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from threading import Lock
 
 from django.conf import settings
 from django.db import connection
 
 from limits.models import Allowance, Usage
-from limits.refusals import QuotaExceeded
+from limits.refusals import QuotaExceeded, seconds_to_midnight
 
 # The owners out of %(owners)s who have used up what they have today, where everybody has %(tokens_per_day)s and some
 # have another number: 0 for no limit.
@@ -41,6 +41,8 @@ ORDER BY owner
 ON CONFLICT (owner_id, day) DO UPDATE SET prompt_tokens = u.prompt_tokens + excluded.prompt_tokens,
     generated_tokens = u.generated_tokens + excluded.generated_tokens
 """
+
+DAYS_TOLD = 30
 
 # Prompt and generated tokens, by owner.
 Noted = Mapping[int, tuple[int, int]]
@@ -136,7 +138,30 @@ def allowed_for(owner_id: int) -> int:
     return tokens_per_day() if own is None else own
 
 
-def used_since(owner_id: int, first: date) -> list[Day]:
-    """The days on which something was used, newest first."""
-    rows = Usage.objects.filter(owner_id=owner_id, day__gte=first).order_by("-day")
-    return [Day(row.day, row.prompt_tokens, row.generated_tokens) for row in rows]
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """What a user has used, and what is left.
+
+    Attributes:
+        tokens_per_day: the limit; None where there is none, as `tokens_left` then.
+        resets_in_s: seconds until the next day.
+        days: those on which something was used, newest first.
+    """
+
+    today: Day
+    tokens_per_day: int | None
+    resets_in_s: int
+    days: list[Day]
+
+    @property
+    def tokens_left(self) -> int | None:
+        return None if self.tokens_per_day is None else max(self.tokens_per_day - self.today.tokens, 0)
+
+
+def numbers_of(owner_id: int) -> Numbers:
+    """Two queries."""
+    today = datetime.now(UTC).date()
+    rows = Usage.objects.filter(owner_id=owner_id, day__gt=today - timedelta(days=DAYS_TOLD)).order_by("-day")
+    days = [Day(row.day, row.prompt_tokens, row.generated_tokens) for row in rows]
+    used_today = next((day for day in days if day.day == today), Day(today))
+    return Numbers(used_today, allowed_for(owner_id) or None, seconds_to_midnight(), days)

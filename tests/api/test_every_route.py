@@ -59,6 +59,7 @@ CLOSED = {
     "api_presets": ({"GET", "POST"}, True),
     "api_preset": ({"GET", "PATCH", "DELETE"}, True),
     "api_model": ({"GET"}, False),
+    "api_usage": ({"GET"}, False),
     "api_import": ({"POST"}, False),  # a file, not an object: see test_transfer.py
 } | BY_ACCESS_TOKEN
 ROUTES = OPEN | CLOSED

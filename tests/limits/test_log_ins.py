@@ -108,8 +108,8 @@ def test_a_name_that_nobody_has_is_answered_the_same(owner: User):
 
 
 def attempts_text(page: Any, name: str) -> str:
-    text = page.content.decode().replace(name, "…")
-    return text[text.index('class="field-error"') :].split("seconds")[0][:60]
+    text: str = page.content.decode().replace(name, "…")
+    return text[text.index('class="field-error"') :].split("seconds", maxsplit=1)[0][:60]
 
 
 def test_guesses_from_elsewhere_lock_nobody_out_at_home(owner: User):
@@ -184,10 +184,10 @@ def test_the_cookie_of_one_account_is_none_for_another_and_cannot_be_made(owner:
             guess(1, username=name, address=f"198.51.100.{number}")
     assert try_page(browser, PASSWORD, username="stranger", address=ELSEWHERE).status_code == 429
     assert try_page(browser, PASSWORD, address=ELSEWHERE).status_code == 302
-    first, number, signature = cookie.value.split("-")
+    first, device, signature = cookie.value.split("-")
     for forged in (
-        f"{first}-{number}x-{signature}",
-        f"{first}-{number}-{signature[::-1]}",
+        f"{first}-{device}x-{signature}",
+        f"{first}-{device}-{signature[::-1]}",
         "-".join("abc"),
         "x" * 5000,
     ):
