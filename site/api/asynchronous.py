@@ -23,6 +23,7 @@ from api.authentication import BearerAuthentication, is_personal, personal_token
 from api.errors import headers_of, of_exception
 from chat.database import in_thread
 from limits.headers import count_request
+from limits.refusals import LimitReached
 
 P = ParamSpec("P")
 
@@ -96,7 +97,7 @@ async def refuse_stranger(request: HttpRequest) -> HttpResponseBase | None:
     While the database is away it is for the view to say so."""
     try:
         await in_thread(authenticate, request)
-    except exceptions.APIException as error:
+    except (exceptions.APIException, LimitReached) as error:
         return _error_response(error, (), as_problem)
     except (OperationalError, InterfaceError):
         pass
