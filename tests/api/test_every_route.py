@@ -1,4 +1,4 @@
-"""What holds for every route of the API alike."""
+"""What holds for every route of the API alike. Who may do what is in tests/ownership/."""
 
 from __future__ import annotations
 
@@ -69,17 +69,10 @@ METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE"}
 
 # These need a process that answers: files of their own look at them with one.
 WITH_PROCESS = {"process_chat_message", "api_generate", "api_interaction_stream"}
-# These read the database in threads of their own: test_transfer.py looks at them with what is really saved.
-IN_THREADS = {"api_session_export", "api_export"}
 
 
 def converters_of(name: str) -> set[str]:
     return set(next(one for one in urlpatterns if one.name == name).pattern.converters)
-
-
-def is_of_one(name: str) -> bool:
-    """Whether it is a route of something that has an owner."""
-    return bool(converters_of(name) & {"session_id", "interaction_id", "preset_id", "token_id", "log_in_id"})
 
 
 BODIES = [
@@ -88,20 +81,10 @@ BODIES = [
     if reads and name not in WITH_PROCESS
     for method in sorted(methods & {"POST", "PATCH"})
 ]
-OF_ONE = [
-    (name, method)
-    for name, (methods, _) in CLOSED.items()
-    if is_of_one(name) and name not in WITH_PROCESS | IN_THREADS
-    for method in sorted(methods)
-]
-
-
 OF_ACCOUNTS = {"preset_id", "token_id", "log_in_id"}
 
 
-def of_the_account(owner: User, *, missing: bool) -> dict[str, Any]:
-    if missing:
-        return {"preset_id": uuid4(), "token_id": 2**63, "log_in_id": "0" * 32}
+def of_the_account(owner: User) -> dict[str, Any]:
     Client().force_login(owner)
     return {
         "preset_id": Preset.objects.create(owner=owner, name=f"preset {uuid4()}").pk,
@@ -110,15 +93,15 @@ def of_the_account(owner: User, *, missing: bool) -> dict[str, Any]:
     }
 
 
-def url_of(name: str, owner: User, *, missing: bool = False) -> str:
+def url_of(name: str, owner: User) -> str:
     made = make_interaction(owner)
     values = {
-        "session_id": uuid4() if missing else made.session_id,
-        "interaction_id": uuid4() if missing else made.pk,
-        "token": "no-token" if missing else SharedLink.objects.create(session=made.session, leaf=made).token,
+        "session_id": made.session_id,
+        "interaction_id": made.pk,
+        "token": SharedLink.objects.create(session=made.session, leaf=made).token,
     }
     wanted = converters_of(name)
-    values |= {} if wanted.isdisjoint(OF_ACCOUNTS) else of_the_account(owner, missing=missing)
+    values |= {} if wanted.isdisjoint(OF_ACCOUNTS) else of_the_account(owner)
     return reverse(name, kwargs={key: value for key, value in values.items() if key in wanted})
 
 
@@ -143,14 +126,6 @@ def test_without_a_token_there_is_nothing(name: str, owner: User, nobody: APICli
         assert response["WWW-Authenticate"].startswith("Bearer")
 
 
-@pytest.mark.parametrize("name", CLOSED)
-def test_a_browsers_cookie_is_no_token(name: str, owner: User, client: Client):
-    client.force_login(owner)
-    url = url_of(name, owner)
-    for method in CLOSED[name][0]:
-        assert client.generic(method, url, content_type="application/json").status_code == 401
-
-
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("scope", tokens.SCOPES)
 @pytest.mark.parametrize("name", BY_ACCESS_TOKEN)
@@ -162,18 +137,6 @@ def test_a_personal_token_gets_no_further_than_its_scopes(name: str, scope: str,
         assert "POST /api/token/" in response.json()["detail"]
     nobody.credentials(HTTP_AUTHORIZATION="Bearer parley_nothing")
     assert is_problem(nobody.get(url_of(name, owner)), 401, "token_not_valid") or "GET" not in BY_ACCESS_TOKEN[name][0]
-
-
-@pytest.mark.parametrize(("name", "method"), OF_ONE)
-def test_what_is_a_strangers_and_what_is_not_there_look_the_same(
-    name: str, method: str, owner: User, strange_program: APIClient
-):
-    answers = [
-        strange_program.generic(method, url, content_type="application/json")
-        for url in (url_of(name, owner), url_of(name, owner, missing=True))
-    ]
-    assert all(is_problem(answer, 404, "not_found") for answer in answers)
-    assert answers[0].content == answers[1].content
 
 
 @pytest.mark.parametrize("name", ROUTES)

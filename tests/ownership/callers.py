@@ -50,6 +50,10 @@ def _other(row: Row) -> int | str:
     return 404 if row.whose is OBJECT else row.ok
 
 
+def _other_personal(row: Row) -> int | str:
+    return _other(row) if row.personal is None else row.personal
+
+
 def _nobody_on_a_page(row: Row) -> int | str:
     if row.whose is PUBLIC:
         return row.ok
@@ -93,7 +97,7 @@ PROGRAMS = [
     Caller("owner's personal token", world.personal_program_of, _personal, is_owner=True),
     Caller("owner's token that may only read", world.reading_program_of, _reader, is_owner=True),
     Caller("stranger", world.program_of, _other),
-    Caller("stranger's personal token", world.personal_program_of, _other),
+    Caller("stranger's personal token", world.personal_program_of, _other_personal),
     Caller("administrator", world.program_of, _other),
     Caller("nobody", _anonymous, _nobody),
     Caller("expired access token", world.expired_program_of, _nobody),

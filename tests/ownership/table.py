@@ -39,7 +39,7 @@ class Row:
         sent: the form of a page, or the JSON for the API.
         others: the status for who has an account and is not the owner; None: 404 for OBJECT, else `ok`.
         nobody: the status for who has no account that counts; None: the log-in page's address, or 401 for programs.
-        personal: the status for the owner's personal token; None: `ok`.
+        personal: the status for a personal token, whoever has it; None: as for an access token.
         read: the status for one that may only read; None: `ok` for GET, else 403.
         query: of the address.
         headers: what is sent beside.
@@ -64,6 +64,7 @@ class Row:
 
 
 PASSWORDS = {"old_password": "{password}", "new_password1": "another horse 1", "new_password2": "another horse 1"}
+API_PASSWORDS = {"current_password": "{password}", "new_password": "another horse 1"}
 NEW_ACCOUNT = {"username": "newcomer-{unique}", "password1": "another horse 1", "password2": "another horse 1"}
 ASKED = {"messages": [{"role": "user", "content": "Hi"}]}
 
@@ -144,7 +145,25 @@ API = [
     Row("POST", "api_token", PUBLIC, 401, {"username": "x", "password": "x"}),
     Row("POST", "api_token_refresh", PUBLIC, 401, {"refresh": "x"}),
     Row("POST", "api_token_blacklist", PUBLIC, 401, {"refresh": "x"}),
-    Row("POST", "api_generate", OWN, NO_SUCH_ENGINE, {"inputs": "Hi"}),
+    Row("POST", "api_generate", OWN, 200, {"inputs": "Hi"}),
+    Row("GET", "api_server", PUBLIC),
+    Row("GET", "api_model", OWN),
+    Row("GET", "api_account", OWN),
+    Row("PATCH", "api_account", OWN, 200, {"theme": "dark"}),
+    Row("POST", "api_account_password", OWN, 200, API_PASSWORDS, personal=403),
+    Row("POST", "api_account_delete", OWN, 204, {"password": "{password}"}, personal=403),
+    Row("GET", "api_account_data", OWN, personal=403),
+    Row("GET", "api_personal_tokens", OWN, personal=403),
+    Row("POST", "api_personal_tokens", OWN, 201, {"name": "x", "scopes": ["read"]}, personal=403),
+    Row("DELETE", "api_personal_token", OBJECT, 204, personal=403),
+    Row("GET", "api_log_ins", OWN, personal=403),
+    Row("DELETE", "api_log_in", OBJECT, 204, personal=403),
+    Row("POST", "api_log_ins_end_all", OWN, 204, personal=403),
+    Row("GET", "api_presets", OWN),
+    Row("POST", "api_presets", OWN, 201, {"name": "Another"}),
+    Row("GET", "api_preset", OBJECT),
+    Row("PATCH", "api_preset", OBJECT, 200, {"name": "Another"}),
+    Row("DELETE", "api_preset", OBJECT, 204),
     Row("POST", "process_chat_message", OWN, 200, {"message": "Hi"}),
     Row("POST", "process_chat_message", OBJECT, 200, {"message": "Hi", "session_id": "{session}"}),
     Row("GET", "api_sessions", OWN),
