@@ -16,7 +16,7 @@ from tests.support.site_server import SiteServer
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 # `SCHEMATHESIS_SECONDS=600` looks for so long.
 SECONDS = os.environ.get("SCHEMATHESIS_SECONDS", "")
-ENDS_ACCESS = ""
+ENDS_ACCESS = "account_delete account_password log_ins_end_all"
 
 
 @pytest.mark.timeout(900 + int(SECONDS or 0))
