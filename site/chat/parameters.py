@@ -26,7 +26,12 @@ def _whole(value: Any) -> Any:
 
 
 # Postgres keeps no NUL.
-StopText = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_without_nul)]
+StopText = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=200),
+    AfterValidator(_without_nul),
+    Field(json_schema_extra={"pattern": r"^[^\u0000]*$"}),
+]
 
 
 class Parameters(BaseModel):

@@ -16,7 +16,7 @@ from django.test import Client
 from accounts.jwts import AccessToken
 from accounts.models import User
 from chat.database import in_thread
-from config.asgi import application, drain
+from config import asgi
 from tests.support.waiting import until
 
 
@@ -71,14 +71,14 @@ async def site_server(tgi_url: str) -> AsyncIterator[SiteServer]:
     # asyncio sends small pieces at once only over what says that it is TCP: without, each response takes 40 ms longer.
     with socket.socket(proto=socket.IPPROTO_TCP) as listening:
         listening.bind(("127.0.0.1", 0))
-        config = uvicorn.Config(application, lifespan="on", ws="none", log_level="warning", access_log=False)
+        config = uvicorn.Config(asgi.application, lifespan="on", ws="none", log_level="warning", access_log=False)
         server = _Server(config)
         serving = asyncio.create_task(server.serve(sockets=[listening]))
         try:
             await until(lambda: server.started or serving.done())
             yield SiteServer(f"http://127.0.0.1:{listening.getsockname()[1]}")
         finally:
-            drain()
+            asgi.drain()
             server.should_exit = True
             await serving
             settings.ENV = given

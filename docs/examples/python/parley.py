@@ -1,7 +1,7 @@
 """A small client of Parley's API. Copy it: it needs `requests` and nothing else.
 
-    parley = Parley("http://127.0.0.1:8000", token="parley_…")
-    print(parley.ask("Why is the sky blue?")["response"])
+parley = Parley("http://127.0.0.1:8000", token="parley_…")
+print(parley.ask("Why is the sky blue?")["response"])
 """
 
 from __future__ import annotations
