@@ -156,8 +156,8 @@ def test_a_new_password_ends_all_that_was_good_before_and_gives_tokens_to_go_on_
     assert response.status_code == 200
     owner.refresh_from_db()
     assert owner.check_password(NEW_PASSWORD)
-    assert client.get("/chat/").status_code == 302
     assert not LogIn.objects.filter(user=owner).exists()
+    assert client.get("/chat/").status_code == 302
     assert program.get(URL).status_code == 401
     assert (status_with(nobody, other["access"]), refresh(nobody, other["refresh"]).status_code) == (401, 401)
     made = response.json()

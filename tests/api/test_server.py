@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import tomllib
 
 import pytest
@@ -48,12 +49,15 @@ async def test_the_model_is_told_once_it_is_known(site: SiteServer, owner: User)
     assert found["version"] == settings.VERSION
 
 
-async def test_nobody_waits_for_a_model_that_is_away(transactional_db: None, owner: User):
-    async with (
-        site_server("http://127.0.0.1:9") as site,
-        site.program(owner) as program,
-        asyncio.timeout(2),
-        program.get("/api/model/") as response,
-    ):
-        found = await response.json()
+async def test_nobody_waits_for_a_model_that_does_not_answer(transactional_db: None, owner: User):
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        async with (
+            site_server(f"http://127.0.0.1:{silent.getsockname()[1]}") as site,
+            site.program(owner) as program,
+            asyncio.timeout(2),
+            program.get("/api/model/") as response,
+        ):
+            found = await response.json()
     assert (response.status, found["id"], found["max_total_tokens"]) == (200, None, None)
