@@ -35,6 +35,18 @@ CODES: dict[str, Code] = {
         400,
         "This message is too long for the model: it has 9120 tokens, and 6144 fit. Shorten it, or send it in parts.",
     ),
+    "rejected": Code(400, "Input validation error: `max_new_tokens` must be strictly positive"),
+    # 400, of /v1: OpenAI's own
+    "invalid_value": Code(400, "`temperature`: should be less than or equal to 2."),
+    "invalid_type": Code(400, "`temperature`: should be a valid number."),
+    "missing_required_parameter": Code(400, "`messages` is missing."),
+    "unknown_parameter": Code(400, "`temprature` is not known here. Leave it out."),
+    "unsupported_parameter": Code(400, "`n`: one answer is made of a request; send it several times."),
+    "context_length_exceeded": Code(
+        400,
+        "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 4096. Given: 36 `inputs` tokens and "
+        "5000 `max_new_tokens`",
+    ),
     "not_an_export": Code(400, "This file is not JSON, or is damaged. Choose the file as it was exported."),
     # 401
     "not_authenticated": Code(401, "Send an access token: `Authorization: Bearer <token>`, from POST /api/token/."),
@@ -54,6 +66,10 @@ CODES: dict[str, Code] = {
     "signup_closed": Code(403, "Sign-up is closed. Ask the administrator for an account."),
     # 404, 409, 411, 412, 413, 415
     "not_found": Code(404, "There is nothing here. Check the address and the id."),
+    "model_not_found": Code(
+        404, "There is no model `gpt-4o` here. Ask for `HuggingFaceTB/SmolLM2-135M-Instruct` or `tgi`."
+    ),
+    "session_not_found": Code(404, "You have no such session. Send `new` to begin one."),
     "nothing_to_follow": Code(
         404,
         "The interaction that this was to follow is not in the session, or no more. Read the session's interactions, "
@@ -84,7 +100,14 @@ CODES: dict[str, Code] = {
         retryable=True,
     ),
     "too_many_running": Code(429, "8 answers are being written. Wait for one to end, or stop one.", retryable=True),
-    # 503
+    "overloaded": Code(429, "The model is busy with other answers. Try again in a moment.", retryable=True),
+    # 502, 503, 504
+    "broken_off": Code(502, "The answer was cut off. Try again.", retryable=True),
+    "generation_failed": Code(502, "The model failed on this message. Try again.", retryable=True),
+    "misconfigured": Code(502, "The connection to the model is not set up correctly. Please tell the administrator."),
+    "unreachable": Code(503, "The model is not running at the moment. Try again in a minute.", retryable=True),
+    "unavailable": Code(503, "The model is starting or unwell. Try again in a minute.", retryable=True),
+    "timed_out": Code(504, "The model took too long. Try again.", retryable=True),
     "database_away": Code(
         503,
         "Parley is away for a moment. The database cannot be reached. Try again in a few seconds.",
@@ -109,3 +132,26 @@ OF_TOKEN = (
 )
 OF_CHANGE = ("wrong_scope",)
 OF_ACCESS_TOKEN = ("access_token_required",)
+
+# Of those that wait for the model itself.
+OF_MODEL = (
+    "rejected",
+    "too_many_running",
+    "quota_exceeded",
+    "overloaded",
+    "broken_off",
+    "generation_failed",
+    "misconfigured",
+    "restarting",
+    "unreachable",
+    "unavailable",
+    "timed_out",
+)
+OF_OPENAI_BODY = (
+    "invalid_value",
+    "invalid_type",
+    "missing_required_parameter",
+    "unknown_parameter",
+    "unsupported_parameter",
+    *(code for code in OF_BODY if code != "invalid"),
+)

@@ -20,7 +20,7 @@ from chat.conversation import NotContinuable, NotFinished
 from chat.leaving import LastAdministrator
 from chat.sharing import NothingToShare, TooManyLinks
 from chat.transfer.reading import NotAnExport
-from inference.errors import InferenceError
+from inference.errors import InferenceError, Interrupted, Rejected
 from limits.headers import headers_of_refusal
 from limits.refusals import LimitReached
 
@@ -32,8 +32,6 @@ ADVICE = {
     "unsupported_media_type": "Send JSON, with `Content-Type: application/json`.",
 }
 
-# What the model server could not do, by its code.
-INFERENCE_STATUS = {"overloaded": 429, "unreachable": 503, "unavailable": 503, "timed_out": 504, "rejected": 400}
 INFERENCE_RETRY_AFTER_S = 5
 
 TOO_LONG = (
@@ -92,8 +90,10 @@ def of_exception(error: Exception) -> tuple[int, dict[str, Any]] | None:
 
 def _of_inference(error: InferenceError) -> tuple[int, dict[str, Any]]:
     """A refusal in the server's own words: it knows what it takes."""
-    status = INFERENCE_STATUS.get(error.code, 502)
-    return status, body(status, error.code, str(error) if error.code == "rejected" else error.message)
+    # Of an answer that is stored the same word says that it goes on.
+    code = "broken_off" if isinstance(error, Interrupted) else error.code
+    status = CODES[code].status
+    return status, body(status, code, str(error) if isinstance(error, Rejected) else error.message)
 
 
 def _of_framework(error: exceptions.APIException) -> tuple[int, dict[str, Any]]:

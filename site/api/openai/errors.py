@@ -58,7 +58,7 @@ def described(error: Exception, status: int, content: dict[str, Any]) -> dict[st
     code, message, param = content["code"], content["detail"], getattr(error, "param", None)
     if fields := content.get("errors"):
         param, says = next(iter(fields.items())) if isinstance(fields, dict) else (None, fields)
-        message = f"`{param}`: {says[0]}" if param else str(says[0])
+        code, message = "invalid_value", f"`{param}`: {says[0]}" if param else str(says[0])
     if code == "rejected" and OF_LENGTH.search(message):
         code, param = "context_length_exceeded", "messages"
     return error_body(status, code, message, param)

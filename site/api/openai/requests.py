@@ -12,6 +12,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    JsonValue,
     ValidationError,
     ValidationInfo,
     WithJsonSchema,
@@ -70,27 +71,27 @@ def _is_object(value: dict[str, Any]) -> dict[str, Any]:
     return value
 
 
-TEXT_OR_PARTS = {
-    "anyOf": [
-        {"type": "string"},
-        {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "properties": {"type": {"type": "string", "const": "text"}, "text": {"type": "string"}},
-                "required": ["type", "text"],
-            },
-        },
-        {"type": "null"},
-    ]
+# As the description has them. A text may not have a NUL, which `refuse_nul` looks for.
+NO_NUL = r"^[^\u0000]*$"
+TEXT = {"type": "string", "pattern": NO_NUL}
+A_TEXT = {**TEXT, "minLength": 1}
+PART = {
+    "type": "object",
+    "properties": {"type": {"type": "string", "const": "text"}, "text": TEXT},
+    "required": ["type", "text"],
 }
-TEXT_OR_TEXTS = {
-    "anyOf": [
-        {"type": "string"},
-        {"type": "array", "items": {"type": "string"}, "maxItems": MOST_STOPS},
-        {"type": "null"},
-    ]
-}
+TEXT_OR_PARTS = {"anyOf": [TEXT, {"type": "array", "items": PART}, {"type": "null"}]}
+STOPS = {"anyOf": [A_TEXT, {"type": "array", "items": A_TEXT, "maxItems": MOST_STOPS}, {"type": "null"}]}
+PROMPTS = {"anyOf": [TEXT, {"type": "array", "items": TEXT, "minItems": 1}]}
+EMPTY = {"anyOf": [{"type": "object", "maxProperties": 0}, {"type": "null"}]}
+# A NUL in one of these reaches nobody.
+SCHEMAS = ("parameters", "schema", "value")
+
+Text = Annotated[str, WithJsonSchema(TEXT)]
+
+
+def _one_of(*values: Any) -> WithJsonSchema:
+    return WithJsonSchema({"anyOf": [*({"const": value} for value in values), {"type": "null"}]})
 
 
 class Lenient(BaseModel):
@@ -106,14 +107,14 @@ class Strict(BaseModel):
 
 
 class CalledFunction(Lenient):
-    name: str
-    arguments: str = Field(description="JSON, as text.")
+    name: Text
+    arguments: Text = Field(description="JSON, as text.")
 
 
 class ToolCall(Lenient):
     """A call that the assistant made in an earlier turn."""
 
-    id: str
+    id: Text
     type: Literal["function"] = "function"
     function: CalledFunction
 
@@ -127,9 +128,9 @@ class Message(Lenient):
     content: Annotated[str | None, BeforeValidator(_joined), WithJsonSchema(TEXT_OR_PARTS)] = Field(
         default=None, description="Text, or parts of text. Images and sound are refused."
     )
-    name: str | None = None
+    name: Text | None = None
     tool_calls: list[ToolCall] | None = None
-    tool_call_id: str | None = None
+    tool_call_id: Text | None = None
 
     @model_validator(mode="after")
     def _says_something(self) -> Message:
@@ -149,8 +150,8 @@ class Message(Lenient):
 
 
 class FunctionDefinition(Lenient):
-    name: str = Field(min_length=1, max_length=200)
-    description: str | None = None
+    name: Annotated[str, WithJsonSchema({**A_TEXT, "maxLength": 200})] = Field(min_length=1, max_length=200)
+    description: Text | None = None
     parameters: Annotated[dict[str, Any], AfterValidator(_is_object)] | None = Field(
         default=None, description="JSON schema of the arguments."
     )
@@ -169,7 +170,7 @@ class Tool(Lenient):
 
 
 class FunctionName(Lenient):
-    name: str
+    name: Text
 
 
 class NamedTool(Lenient):
@@ -178,12 +179,27 @@ class NamedTool(Lenient):
 
 
 class JsonSchemaFormat(Lenient):
-    name: str | None = None
+    name: Text | None = None
     json_schema: dict[str, Any] = Field(alias="schema")
+
+
+FORMATS: list[JsonValue] = [
+    {"properties": {"type": {"anyOf": [{"const": "text"}, {"const": "json_object"}]}}},
+    {"properties": {"type": {"const": "json_schema"}, "json_schema": {"type": "object"}}, "required": ["json_schema"]},
+    {
+        "properties": {
+            "type": {"anyOf": [{"const": "json"}, {"const": "regex"}]},
+            "value": {"type": ["string", "object"]},
+        },
+        "required": ["value"],
+    },
+]
 
 
 class ResponseFormat(Lenient):
     """OpenAI's `text`, `json_object` and `json_schema`, or TGI's own `json` and `regex` with a `value`."""
+
+    model_config = ConfigDict(json_schema_extra={"anyOf": FORMATS})
 
     type: Literal["text", "json_object", "json_schema", "json", "regex"]
     json_schema: JsonSchemaFormat | None = None
@@ -220,7 +236,7 @@ NO_BIAS = "TGI has no bias of single tokens; leave it out"
 class Sampling(Strict):
     """What chat and plain completions have in common."""
 
-    model: str | None = Field(
+    model: Text | None = Field(
         default=None, description="The id that GET /v1/models gives, or `tgi`. Without it the model that is served."
     )
     stream: bool | None = Field(default=None, description="Server-sent events, one chunk after the other.")
@@ -231,14 +247,18 @@ class Sampling(Strict):
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
     frequency_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
-    presence_penalty: Annotated[float | None, _only(0, why=NO_PENALTY)] = Field(default=None, description="0 alone.")
+    presence_penalty: Annotated[float | None, _only(0, why=NO_PENALTY), _one_of(0)] = Field(
+        default=None, description="0 alone."
+    )
     stop: Annotated[
-        list[Annotated[str, Field(min_length=1)]] | None, BeforeValidator(_as_list), WithJsonSchema(TEXT_OR_TEXTS)
+        list[Annotated[str, Field(min_length=1)]] | None, BeforeValidator(_as_list), WithJsonSchema(STOPS)
     ] = Field(default=None, max_length=MOST_STOPS, description="Up to four texts; none of them is in the answer.")
     seed: Annotated[int, Field(ge=-(2**63), lt=2**64)] | None = None
-    n: Annotated[int | None, _only(1, why=ONE_ANSWER)] = Field(default=None, description="1 alone.")
-    logit_bias: Annotated[dict[str, Any] | None, _only({}, why=NO_BIAS)] = Field(default=None, description="Empty.")
-    user: str | None = Field(default=None, description="Without effect.")
+    n: Annotated[int | None, _only(1, why=ONE_ANSWER), _one_of(1)] = Field(default=None, description="1 alone.")
+    logit_bias: Annotated[dict[str, Any] | None, _only({}, why=NO_BIAS), WithJsonSchema(EMPTY)] = Field(
+        default=None, description="Empty."
+    )
+    user: Text | None = Field(default=None, description="Without effect.")
 
     @property
     def include_usage(self) -> bool:
@@ -259,7 +279,7 @@ class Sampling(Strict):
         }
 
 
-class ChatCompletionRequest(Sampling):
+class ChatCompletionInput(Sampling):
     """The body of POST /v1/chat/completions."""
 
     messages: list[Message] = Field(min_length=1)
@@ -271,18 +291,18 @@ class ChatCompletionRequest(Sampling):
     tools: list[Tool] | None = None
     tool_choice: Literal["auto", "none", "required"] | NamedTool | None = None
     parallel_tool_calls: bool | None = Field(default=None, description="Without effect: an answer has one call.")
-    tool_prompt: str | None = Field(default=None, description="TGI's own: what comes before the tools.")
+    tool_prompt: Text | None = Field(default=None, description="TGI's own: what comes before the tools.")
     response_format: ResponseFormat | None = None
-    modalities: Annotated[list[str] | None, _only(["text"], why="answers are text")] = None
+    modalities: Annotated[list[str] | None, _only(["text"], why="answers are text"), _one_of(["text"])] = None
     metadata: dict[str, str] | None = Field(
         default=None,
         description="`session_id`: store the exchange in this session of yours, or with `new` in a new one. "
         "Other keys are without effect.",
     )
     store: bool | None = Field(default=None, description="Without effect; see `metadata`.")
-    service_tier: str | None = Field(default=None, description="Without effect.")
-    safety_identifier: str | None = Field(default=None, description="Without effect.")
-    prompt_cache_key: str | None = Field(default=None, description="Without effect.")
+    service_tier: Text | None = Field(default=None, description="Without effect.")
+    safety_identifier: Text | None = Field(default=None, description="Without effect.")
+    prompt_cache_key: Text | None = Field(default=None, description="Without effect.")
 
     @field_validator("top_logprobs")
     @classmethod
@@ -315,16 +335,18 @@ class ChatCompletionRequest(Sampling):
         )
 
 
-class CompletionRequest(Sampling):
+class CompletionInput(Sampling):
     """The body of POST /v1/completions."""
 
-    prompt: Annotated[list[str], BeforeValidator(_as_list), WithJsonSchema(TEXT_OR_TEXTS)] = Field(
+    prompt: Annotated[list[str], BeforeValidator(_as_list), WithJsonSchema(PROMPTS)] = Field(
         min_length=1, description="A text or, as far as the model server allows, several (TGI: four)."
     )
-    best_of: Annotated[int | None, _only(1, why=ONE_ANSWER)] = Field(default=None, description="1 alone.")
-    echo: Annotated[bool | None, _only(False, why="TGI does not repeat the prompt")] = None
-    logprobs: Annotated[int | None, _only(why="TGI gives none here; POST /api/generate/ with `details` does")] = None
-    suffix: Annotated[str | None, _only(why="write it into the prompt, as the model wants it")] = None
+    best_of: Annotated[int | None, _only(1, why=ONE_ANSWER), _one_of(1)] = Field(default=None, description="1 alone.")
+    echo: Annotated[bool | None, _only(False, why="TGI does not repeat the prompt"), _one_of(False)] = None
+    logprobs: Annotated[
+        int | None, _only(why="TGI gives none here; POST /api/generate/ with `details` does"), _one_of()
+    ] = None
+    suffix: Annotated[str | None, _only(why="write it into the prompt, as the model wants it"), _one_of()] = None
 
     def to_tgi(self) -> bytes:
         """The body of TGI's own route; always streamed, see above."""
@@ -361,6 +383,9 @@ def read(request: HttpRequest, shape: type[Shape]) -> Shape:
 def refuse_nul(value: Any, param: str) -> None:
     """Postgres keeps no NUL, and no model was taught one.
 
+    Args:
+        param: where the value is.
+
     Raises:
         Refused: there is one; names where.
     """
@@ -368,8 +393,8 @@ def refuse_nul(value: Any, param: str) -> None:
         raise Refused(f"`{param}` has a NUL character. Take it out.", param=param or None)
     if isinstance(value, dict):
         for name, item in value.items():
-            refuse_nul(name, param)
-            refuse_nul(item, f"{param}.{name}" if param else name)
+            if name not in SCHEMAS:
+                refuse_nul(item, f"{param}.{name}" if param else name)
     elif isinstance(value, list):
         for index, item in enumerate(value):
             refuse_nul(item, f"{param}[{index}]")

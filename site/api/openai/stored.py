@@ -13,12 +13,13 @@ from django.http import Http404, HttpRequest, HttpResponseBase, JsonResponse
 from rest_framework.exceptions import AuthenticationFailed
 
 from accounts.models import User
-from api.errors import INFERENCE_RETRY_AFTER_S, INFERENCE_STATUS
+from api.codes import CODES
+from api.errors import INFERENCE_RETRY_AFTER_S
 from api.idempotency import idempotency_key
 from api.openai.chunks import JSON, ChatChunks, Usage, whole_chat
 from api.openai.errors import NotServed, Refused, error_body
 from api.openai.relay import DONE, KEEP_ALIVE, framed
-from api.openai.requests import ChatCompletionRequest, Message
+from api.openai.requests import ChatCompletionInput, Message
 from api.views.chat import NO_SUCH_ASKER
 from chat import conversation
 from chat.accepting import NoSuchAsker
@@ -30,10 +31,12 @@ from chat.process import ChatProcess
 from chat.sse import EventStream
 
 HEADER = "X-Parley-Session"
+INTERACTION_HEADER = "X-Parley-Interaction"
 FIELD = "metadata.session_id"
 NEW = "new"
 NOT_STORED = ("tools", "tool_choice", "tool_prompt", "logprobs", "top_logprobs")
-FAILURE_STATUS = {**INFERENCE_STATUS, "too_long": 400, "internal": 500}
+# Why an answer failed, in the words of this door where it has others.
+FAILURES = {"too_long": "context_length_exceeded", "interrupted": "broken_off", "internal": "server_error"}
 SEEDS = 2**63  # as many as Postgres keeps
 
 
@@ -50,7 +53,7 @@ class Place:
     param: str
 
 
-def place(request: HttpRequest, given: ChatCompletionRequest) -> Place | None:
+def place(request: HttpRequest, given: ChatCompletionInput) -> Place | None:
     """Where the exchange is to be stored: as the header or the metadata say. None for nowhere.
 
     Raises:
@@ -73,7 +76,7 @@ def _session_id(wish: str, param: str) -> UUID | None:
 
 
 async def answer(
-    request: HttpRequest, given: ChatCompletionRequest, *, process: ChatProcess, who: User, place: Place, served: str
+    request: HttpRequest, given: ChatCompletionInput, *, process: ChatProcess, who: User, place: Place, served: str
 ) -> HttpResponseBase:
     """Store the question, and respond with its answer.
 
@@ -100,11 +103,11 @@ async def answer(
     else:
         response = await _whole(process, interaction.pk, head, chunks)
     response[HEADER] = metadata["session_id"]
-    response["X-Parley-Interaction"] = metadata["interaction_id"]
+    response[INTERACTION_HEADER] = metadata["interaction_id"]
     return response
 
 
-async def _ask(request: HttpRequest, who: User, given: ChatCompletionRequest, place: Place) -> Interaction:
+async def _ask(request: HttpRequest, who: User, given: ChatCompletionInput, place: Place) -> Interaction:
     query, system_prompt = _query(given, place)
     key = idempotency_key(request)
     parameters = _parameters(given)
@@ -130,7 +133,7 @@ async def _ask(request: HttpRequest, who: User, given: ChatCompletionRequest, pl
         raise Refused(f"{error}.", param=str(error).partition(":")[0]) from None
 
 
-def _query(given: ChatCompletionRequest, place: Place) -> tuple[str, str | None]:
+def _query(given: ChatCompletionInput, place: Place) -> tuple[str, str | None]:
     """The question, and the system prompt if there is one.
 
     Raises:
@@ -163,7 +166,7 @@ def _system_prompt(messages: Iterable[Message]) -> str | None:
     return text if texts else None
 
 
-def _check_storable(given: ChatCompletionRequest) -> None:
+def _check_storable(given: ChatCompletionInput) -> None:
     asked = [name for name in NOT_STORED if getattr(given, name)]
     if given.response_format and given.response_format.type != "text":
         asked.append("response_format")
@@ -172,7 +175,7 @@ def _check_storable(given: ChatCompletionRequest) -> None:
         raise Refused(says, param=asked[0], code="unsupported_parameter")
 
 
-def _parameters(given: ChatCompletionRequest) -> dict[str, Any]:
+def _parameters(given: ChatCompletionInput) -> dict[str, Any]:
     chosen = {
         "max_tokens": given.most_tokens,
         "temperature": given.temperature,
@@ -228,14 +231,14 @@ def _chunks(chunks: ChatChunks, update: Update) -> list[JSON]:
 
 
 def _status(failed: Interaction) -> int:
-    return FAILURE_STATUS.get(failed.error_code, 502)
+    code = FAILURES.get(failed.error_code, failed.error_code)
+    return CODES[code].status if code in CODES else 500
 
 
 def _failure(failed: Interaction) -> JSON:
     """What there is of the answer is kept; the error alone is told."""
-    code, param = failed.error_code, None
-    if code == "too_long":
-        code, param = "context_length_exceeded", "messages"
+    code = FAILURES.get(failed.error_code, failed.error_code)
+    param = "messages" if code == "context_length_exceeded" else None
     return error_body(_status(failed), code, failed.error_message, param)
 
 

@@ -8,11 +8,23 @@ from uuid import uuid4
 
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
 
+from api import codes
 from api.asynchronous import api_view, authenticate
 from api.openai import relay, stored
 from api.openai.chunks import ChatChunks, CompletionChunks, whole_chat, whole_completion
 from api.openai.errors import NotServed, render
-from api.openai.requests import ChatCompletionRequest, CompletionRequest, read
+from api.openai.requests import ChatCompletionInput, CompletionInput, read
+from api.openai.responses import ChatCompletion, ChatCompletionChunk, Completion, ServedModel, ServedModels
+from api.openai.samples import (
+    ANSWER,
+    ASKED,
+    COMPLETED,
+    COMPLETION_STREAM,
+    MODEL,
+    PROMPTED,
+    STREAM,
+)
+from api.schema import IDEMPOTENCY_KEY, OpenApiParameter, Stream, described, errors, examples, extend_schema
 from api.views.chat import running_process
 from chat.database import in_thread
 from chat.process import ChatProcess
@@ -22,18 +34,54 @@ from inference.errors import InferenceError
 # A name for whatever model is served, so that a configuration outlives a change of it. TGI's own.
 ALIAS = "tgi"
 
+SESSION = OpenApiParameter(
+    stored.HEADER,
+    {"type": "string", "anyOf": [{"format": "uuid"}, {"const": stored.NEW}]},
+    OpenApiParameter.HEADER,
+    description="Store the exchange in this session of yours, or in a new one. `metadata.session_id` does the same.",
+)
+UUID_TEXT = {"type": "string", "format": "uuid"}
+STORED_IN = [
+    OpenApiParameter(
+        name, {"type": "string", "format": "uuid"}, OpenApiParameter.HEADER, response=[200], description=says
+    )
+    for name, says in (
+        (stored.HEADER, "The session of an exchange that is stored."),
+        (stored.INTERACTION_HEADER, "Its interaction."),
+    )
+]
 
+
+@described(
+    get=extend_schema(
+        operation_id="openai_models",
+        summary="List the models",
+        responses={200: ServedModels, **errors("restarting", "unreachable", "unavailable", "timed_out", "broken_off")},
+        examples=examples(response={"object": "list", "data": [MODEL]}),
+    )
+)
 @api_view("GET", render=render)
 async def models(request: HttpRequest) -> HttpResponseBase:
-    """GET /v1/models: what is served."""
+    """There is one: the model that this server answers with. `tgi` is another name of it, for whichever that is."""
     await in_thread(authenticate, request)
     ids = await running_process().client.model_ids()
     return JsonResponse({"object": "list", "data": [_model(model_id) for model_id in ids]})
 
 
+@described(
+    get=extend_schema(
+        operation_id="openai_model",
+        summary="Look up a model",
+        responses={
+            200: ServedModel,
+            **errors("model_not_found", "restarting", "unreachable", "unavailable", "timed_out", "broken_off"),
+        },
+        examples=examples(response=MODEL),
+    )
+)
 @api_view("GET", render=render)
 async def model(request: HttpRequest, model_id: str) -> HttpResponseBase:
-    """GET /v1/models/<id>"""
+    """The model with this id, if it is the one that is served. The id may have slashes."""
     await in_thread(authenticate, request)
     ids = await running_process().client.model_ids()
     if model_id == ALIAS and ids:
@@ -43,12 +91,38 @@ async def model(request: HttpRequest, model_id: str) -> HttpResponseBase:
     return JsonResponse(_model(model_id))
 
 
+@described(
+    post=extend_schema(
+        operation_id="openai_chat_completions",
+        summary="Complete a chat",
+        request=ChatCompletionInput,
+        parameters=[SESSION, IDEMPOTENCY_KEY, *STORED_IN],
+        responses={
+            200: ChatCompletion,
+            (200, "text/event-stream"): Stream(
+                events={"": ChatCompletionChunk},
+                example=STREAM,
+                last="[DONE]",
+                description="Chunks, then `[DONE]`. What goes wrong after the first is an event with an `error`.",
+            ),
+            **errors(*codes.OF_MODEL, "context_length_exceeded", "model_not_found", "session_not_found", "interrupted"),
+        },
+        examples=examples(request=ASKED, response=ANSWER),
+    )
+)
 @api_view("POST", render=render)
 async def chat_completions(request: HttpRequest) -> HttpResponseBase:
-    """POST /v1/chat/completions: passed on to the model, or stored as a message of a session."""
+    """OpenAI's own, for the clients that there are. The request goes straight to the model and nothing is kept; a
+    client that leaves ends the generation.
+
+    With `metadata.session_id` or the header `X-Parley-Session` the exchange is stored instead, as an interaction of
+    that session, and goes on if the client leaves. The last message is the question; what the session has is its
+    history, and earlier messages of the request are not looked at (a new session takes none). A system message is the
+    session's from then on. Tools, formats and log-probabilities cannot be stored. `Idempotency-Key` counts there
+    alone."""
     who = await in_thread(authenticate, request)
     process = running_process()
-    given = read(request, ChatCompletionRequest)
+    given = read(request, ChatCompletionInput)
     served = await _served(process, given.model)
     if place := stored.place(request, given):
         return await stored.answer(request, given, process=process, who=who, place=place, served=served)
@@ -60,12 +134,27 @@ async def chat_completions(request: HttpRequest) -> HttpResponseBase:
     return JsonResponse(whole_chat(head, await relay.whole(answer), chunks.usage))
 
 
+@described(
+    post=extend_schema(
+        operation_id="openai_completions",
+        summary="Complete a text",
+        request=CompletionInput,
+        responses={
+            200: Completion,
+            (200, "text/event-stream"): Stream(
+                events={"": Completion}, example=COMPLETION_STREAM, last="[DONE]", description="Pieces, then `[DONE]`."
+            ),
+            **errors(*codes.OF_MODEL, "context_length_exceeded", "model_not_found"),
+        },
+        examples=examples(request=PROMPTED, response=COMPLETED),
+    )
+)
 @api_view("POST", render=render)
 async def completions(request: HttpRequest) -> HttpResponseBase:
-    """POST /v1/completions: a prompt without a template, passed on to the model."""
+    """OpenAI's older way: the prompt goes to the model as it is, without a template. Nothing is kept."""
     who = await in_thread(authenticate, request)
     process = running_process()
-    given = read(request, CompletionRequest)
+    given = read(request, CompletionInput)
     head = _head("cmpl", await _served(process, given.model))
     chunks = CompletionChunks(
         head, stops=given.stop or (), include_usage=given.include_usage, prompts=len(given.prompt)

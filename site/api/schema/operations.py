@@ -90,7 +90,7 @@ class Operation(AutoSchema):
             ("security" in operation, codes.OF_TOKEN),
             (takes_personal and self.method not in SAFE_METHODS, codes.OF_CHANGE),
             ("security" in operation and not takes_personal, codes.OF_ACCESS_TOKEN),
-            ("requestBody" in operation, codes.OF_BODY),
+            ("requestBody" in operation, codes.OF_OPENAI_BODY if self.path.startswith("/v1/") else codes.OF_BODY),
             ("query" in places, codes.OF_QUERY),
             ("path" in places or "cursor" in names, codes.OF_PATH),
         ):
@@ -127,7 +127,8 @@ class Operation(AutoSchema):
         if stream.last is not None:
             events.append({"type": "object", "required": ["data"], "properties": {"data": {"const": stream.last}}})
         content = {
-            "schema": {"oneOf": events, "description": "Each event of the stream."},
+            # What ends a stream is data as well, for whoever does not read it as JSON.
+            "schema": {"anyOf" if stream.last else "oneOf": events, "description": "Each event of the stream."},
             "examples": {"Stream": {"value": stream.example}},
         }
         return {"description": stream.description, "content": {MEDIA_TYPE: content}}

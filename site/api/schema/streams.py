@@ -3,9 +3,11 @@ know streams take it; the example is the text as it is sent."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import BaseModel
 from rest_framework import serializers
 
 from chat.models import Status
@@ -23,7 +25,7 @@ class Stream:
         last: data that is no JSON, of an event that ends the stream.
     """
 
-    events: dict[str, type[serializers.Serializer[Any]]]
+    events: Mapping[str, type[serializers.Serializer[Any] | BaseModel]]
     example: str
     description: str = "Server-sent events."
     last: str | None = None

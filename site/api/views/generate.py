@@ -6,14 +6,18 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 from rest_framework.exceptions import ValidationError
 
 from api.asynchronous import api_view, authenticate
+from api.codes import OF_MODEL
 from api.openai.admission import finished, running
 from api.openai.errors import Refused
 from api.openai.relay import Patience, until_draining
-from api.openai.requests import MOST_STOPS, Lenient, Strict, read
+from api.openai.requests import A_TEXT, MOST_STOPS, Lenient, Strict, Text, read
+from api.openai.responses import Generated
+from api.openai.samples import GENERATED, PROMPT
+from api.schema import described, errors, examples, extend_schema
 from api.views.chat import running_process
 from chat.database import in_thread
 from inference.client import InferenceClient
@@ -28,7 +32,7 @@ class Grammar(Lenient):
     """What the text must match."""
 
     type: Literal["json", "json_object", "json_schema", "regex"]
-    value: str | dict[str, Any] = Field(description="A JSON schema, or a regular expression.")
+    value: Text | dict[str, Any] = Field(description="A JSON schema, or a regular expression.")
 
 
 class GenerateParameters(Strict):
@@ -46,7 +50,7 @@ class GenerateParameters(Strict):
     do_sample: bool | None = None
     max_new_tokens: U32 | None = Field(default=None, description="Without it all that the model's window has room for.")
     return_full_text: bool | None = Field(default=None, description="The prompt comes before the text.")
-    stop: Annotated[list[str], Field(max_length=MOST_STOPS)] | None = Field(
+    stop: Annotated[list[Text], Field(max_length=MOST_STOPS)] | None = Field(
         default=None, description="Ends the text, and is its end."
     )
     truncate: U32 | None = Field(default=None, description="Of the prompt, the last so many tokens.")
@@ -56,19 +60,31 @@ class GenerateParameters(Strict):
     seed: Annotated[int, Field(ge=0, lt=2**64)] | None = None
     top_n_tokens: Annotated[int, Field(ge=0, le=5)] | None = None
     grammar: Grammar | None = None
-    adapter_id: str | None = None
+    adapter_id: Text | None = None
 
 
-class GenerateRequest(Strict):
+class GenerateInput(Strict):
     """The body of POST /api/generate/."""
 
-    inputs: Annotated[str, Field(min_length=1)] = Field(description="The prompt, as the model gets it.")
+    inputs: Annotated[str, WithJsonSchema(A_TEXT)] = Field(
+        min_length=1, description="The prompt, as the model gets it."
+    )
     parameters: GenerateParameters | None = None
 
 
+@described(
+    post=extend_schema(
+        operation_id="generate",
+        summary="Go on with a text",
+        request=GenerateInput,
+        responses={200: Generated, **errors(*OF_MODEL)},
+        examples=examples(request=PROMPT, response=GENERATED),
+    )
+)
 @api_view("POST")
 async def generate(request: HttpRequest) -> HttpResponseBase:
-    """POST /api/generate/: go on with a text. Nothing is stored."""
+    """TGI's own `/generate`: the prompt goes to the model as it is, without a template. Nothing is kept; a client that
+    leaves ends the generation."""
     who = await in_thread(authenticate, request)
     process = running_process()
     given = _read(request)
@@ -76,9 +92,9 @@ async def generate(request: HttpRequest) -> HttpResponseBase:
         return await _generated(process.client, who.pk, msgspec.json.encode(given.model_dump(exclude_none=True)))
 
 
-def _read(request: HttpRequest) -> GenerateRequest:
+def _read(request: HttpRequest) -> GenerateInput:
     try:
-        return read(request, GenerateRequest)
+        return read(request, GenerateInput)
     except Refused as error:
         raise ValidationError({error.param or "non_field_errors": [str(error.detail)]}) from None
 

@@ -108,7 +108,7 @@ async def test_what_it_refuses_is_refused_in_its_words_at_once(
 
 @pytest.mark.parametrize(
     ("behaviour", "code"),
-    [(Behaviour(fail_after=2), "overloaded"), (Behaviour(break_after=2), "interrupted")],
+    [(Behaviour(fail_after=2), "overloaded"), (Behaviour(break_after=2), "broken_off")],
     ids=["error", "cut"],
 )
 async def test_an_error_after_the_first_token_is_an_event_of_the_stream(
@@ -129,7 +129,7 @@ async def test_a_whole_answer_that_breaks_off_is_an_error(site: SiteServer, owne
     stub.behaviour = Behaviour(break_after=2, delay_s=0.01)
     async with site.program(owner) as client:
         status, body, headers = await post(client, ASKED)
-    assert (status, body["error"]["code"]) == (502, "interrupted")
+    assert (status, body["error"]["code"]) == (502, "broken_off")
     assert int(headers["Retry-After"]) > 0
 
 

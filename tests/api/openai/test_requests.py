@@ -10,7 +10,7 @@ from django.test import RequestFactory
 from rest_framework.exceptions import ParseError
 
 from api.openai.errors import Refused
-from api.openai.requests import ChatCompletionRequest, CompletionRequest, read
+from api.openai.requests import ChatCompletionInput, CompletionInput, read
 
 ASKED = [{"role": "user", "content": "Hi"}]
 IMAGE = {"type": "image_url", "image_url": {"url": "http://127.0.0.1/"}}
@@ -23,12 +23,12 @@ def request_of(body: Any) -> Any:
 
 def chat(**wish: Any) -> dict[str, Any]:
     """What TGI gets."""
-    found: dict[str, Any] = json.loads(read(request_of({"messages": ASKED, **wish}), ChatCompletionRequest).to_tgi())
+    found: dict[str, Any] = json.loads(read(request_of({"messages": ASKED, **wish}), ChatCompletionInput).to_tgi())
     return found
 
 
 def completion(**wish: Any) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(read(request_of({"prompt": "Hi", **wish}), CompletionRequest).to_tgi())
+    found: dict[str, Any] = json.loads(read(request_of({"prompt": "Hi", **wish}), CompletionInput).to_tgi())
     return found
 
 
@@ -171,7 +171,7 @@ def test_prompts_are_texts():
 )
 def test_a_body_that_is_no_json_is_a_clear_error(body: bytes):
     with pytest.raises(ParseError):
-        read(request_of(body), ChatCompletionRequest)
+        read(request_of(body), ChatCompletionInput)
 
 
 def test_a_backslash_before_a_u_is_no_nul():
