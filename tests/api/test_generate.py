@@ -94,6 +94,7 @@ UNUSABLE: list[tuple[Any, str]] = [
             ("top_n_tokens", 6),
             ("best_of", 0),
             ("temprature", 1),
+            ("adapter_id", "a\x00b"),
         )
     ),
 ]

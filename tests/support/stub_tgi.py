@@ -47,6 +47,7 @@ class StubTgi:
         app.router.add_get("/info", self._info)
         app.router.add_post("/chat_tokenize", self._chat_tokenize)
         app.router.add_post("/v1/chat/completions", self._chat)
+        app.router.add_post("/v1/completions", self._complete)
         app.router.add_post("/generate", self._generate)
         self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
 
@@ -94,6 +95,24 @@ class StubTgi:
             raise
         finally:
             self.running -= 1
+
+    async def _complete(self, request: web.Request) -> web.StreamResponse:
+        """A stream of the pieces for each prompt, one after the other."""
+        body = await request.json()
+        self.requests.append(body)
+        if self.behaviour.refuse_with:
+            return self._refusal()
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        prompts = body["prompt"] if isinstance(body["prompt"], list) else [body["prompt"]]
+        for index in range(len(prompts)):
+            for piece in self.behaviour.pieces:
+                await response.write(_frame({"choices": [{"index": index, "text": piece, "finish_reason": ""}]}))
+            usage = {"prompt_tokens": 3, "completion_tokens": len(self.behaviour.pieces)}
+            last = {"index": index, "text": "", "finish_reason": "eos_token"}
+            await response.write(_frame({"choices": [last], "usage": usage}))
+        await response.write(b"data: [DONE]\n\n")
+        return response
 
     async def _generate(self, request: web.Request) -> web.StreamResponse:
         self.requests.append(await request.json())

@@ -60,8 +60,9 @@ def _joined(value: Any) -> Any:
 
 
 def _text_of(part: Any) -> str:
-    if isinstance(part, dict) and part.get("type") in {"text", "refusal"} and isinstance(part.get(part["type"]), str):
-        return str(part[part["type"]])
+    for kind in ("text", "refusal"):
+        if isinstance(part, dict) and part.get("type") == kind and isinstance(part.get(kind), str):
+            return str(part[kind])
     raise UnsupportedError('only parts of text are taken: {"type": "text", "text": "…"}')
 
 
@@ -84,8 +85,8 @@ TEXT_OR_PARTS = {"anyOf": [TEXT, {"type": "array", "items": PART}, {"type": "nul
 STOPS = {"anyOf": [A_TEXT, {"type": "array", "items": A_TEXT, "maxItems": MOST_STOPS}, {"type": "null"}]}
 PROMPTS = {"anyOf": [TEXT, {"type": "array", "items": TEXT, "minItems": 1}]}
 EMPTY = {"anyOf": [{"type": "object", "maxProperties": 0}, {"type": "null"}]}
-# A NUL in one of these reaches nobody.
-SCHEMAS = ("parameters", "schema", "value")
+# A NUL inside one of these reaches nobody.
+SCHEMAS = ("function.parameters", "json_schema.schema", "response_format.value", "grammar.value")
 
 Text = Annotated[str, WithJsonSchema(TEXT)]
 
@@ -393,8 +394,9 @@ def refuse_nul(value: Any, param: str) -> None:
         raise Refused(f"`{param}` has a NUL character. Take it out.", param=param or None)
     if isinstance(value, dict):
         for name, item in value.items():
-            if name not in SCHEMAS:
-                refuse_nul(item, f"{param}.{name}" if param else name)
+            at = f"{param}.{name}" if param else name
+            if not (isinstance(item, dict) and at.endswith(SCHEMAS)):
+                refuse_nul(item, at)
     elif isinstance(value, list):
         for index, item in enumerate(value):
             refuse_nul(item, f"{param}[{index}]")

@@ -60,7 +60,7 @@ def place(request: HttpRequest, given: ChatCompletionInput) -> Place | None:
         Refused: that is no session's id, or they do not say the same.
     """
     wishes = {HEADER: request.headers.get(HEADER), FIELD: (given.metadata or {}).get("session_id")}
-    places = [Place(_session_id(wish, param), param) for param, wish in wishes.items() if wish]
+    places = [Place(_session_id(wish, param), param) for param, wish in wishes.items() if wish is not None]
     if len(places) == 2 and places[0].session_id != places[1].session_id:
         raise Refused(f"`{HEADER}` and `{FIELD}` name two sessions. Send one of them.", param=FIELD)
     return places[0] if places else None

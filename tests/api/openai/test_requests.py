@@ -105,6 +105,7 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"messages": [{"role": "user"}]}, "messages[0]", "invalid_value"),
     ({"messages": [{"role": "robot", "content": "Hi"}]}, "messages[0].role", "invalid_value"),
     ({"messages": [*ASKED, {"role": "user", "content": [IMAGE]}]}, "messages[1].content", "unsupported_parameter"),
+    ({"messages": [{"role": "user", "content": [{"type": []}]}]}, "messages[0].content", "unsupported_parameter"),
     ({"messages": [{"role": "user", "content": "a\0b"}]}, "messages[0].content", "invalid_value"),
     ({"model": 1}, "model", "invalid_type"),
     ({"temprature": 1}, "temprature", "unknown_parameter"),

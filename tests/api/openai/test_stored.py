@@ -166,6 +166,8 @@ UNUSABLE: list[tuple[dict[str, Any], str]] = [
     ({"messages": [{"role": "user", "content": " "}]}, "messages[0]"),
     ({"messages": [{"role": "user", "content": "x" * 200_001}]}, "messages[0].content"),
     ({"metadata": {"session_id": "nonsense"}}, "metadata.session_id"),
+    ({"metadata": {"session_id": ""}}, "metadata.session_id"),
+    ({"headers": {"X-Parley-Session": ""}}, "X-Parley-Session"),
     ({"metadata": {"session_id": str(uuid4())}}, "metadata.session_id"),
 ]
 
