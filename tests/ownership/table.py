@@ -153,6 +153,7 @@ API = [
     Row("POST", "api_account_password", OWN, 200, API_PASSWORDS, personal=403),
     Row("POST", "api_account_delete", OWN, 204, {"password": "{password}"}, personal=403),
     Row("GET", "api_account_data", OWN, personal=403),
+    Row("GET", "api_usage", OWN),
     Row("GET", "api_personal_tokens", OWN, personal=403),
     Row("POST", "api_personal_tokens", OWN, 201, {"name": "x", "scopes": ["read"]}, personal=403),
     Row("DELETE", "api_personal_token", OBJECT, 204, personal=403),

@@ -26,7 +26,7 @@ PASSWORD = "correct horse battery"
 # In everything that is somebody's own: nobody else may ever see it.
 MARK = "confidential"
 FORM_TOKEN = "f" * 32
-NOT_THERE = 2**63  # larger than any that there can be
+NOT_THERE = 2**62
 # Columns that change without anybody doing anything to what is in the row.
 RESTLESS = {"last_used", "last_login", "session_data", "expire_date"}
 
