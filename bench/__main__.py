@@ -12,6 +12,7 @@ STEPS = [
     ("Whole short turns", ["bench.turns"]),
     ("The pages of a long conversation", ["bench.pages"]),
     ("Searching 100,000 interactions", ["bench.search"]),
+    ("300 calls of the API that wait five seconds for the model", ["bench.waiting"]),
     ("Answers at 50 tokens a second each", ["bench.streaming", "--processes", "2"]),
     (
         "Answers at 100 tokens a second each",
