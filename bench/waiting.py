@@ -31,8 +31,8 @@ SELECT count(*), count(*) FILTER (WHERE state <> 'idle') FROM pg_stat_activity
 WHERE application_name = 'parley' AND pid <> pg_backend_pid()
 """
 
-CHAT = {"message": "Hi"}
-COMPLETION = {"model": "tgi", "messages": [{"role": "user", "content": "Hi"}]}
+CHAT: dict[str, object] = {"message": "Hi"}
+COMPLETION: dict[str, object] = {"model": "tgi", "messages": [{"role": "user", "content": "Hi"}]}
 # Path, body, and what the body of a whole answer ends with.
 WAYS: dict[str, tuple[str, dict[str, object], bytes]] = {
     "api": ("/api/chat/", CHAT, b'"complete"'),
