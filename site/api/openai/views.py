@@ -12,7 +12,7 @@ from api import codes
 from api.asynchronous import api_view, authenticate
 from api.openai import relay, stored
 from api.openai.chunks import ChatChunks, CompletionChunks, whole_chat, whole_completion
-from api.openai.errors import NotServed, render
+from api.openai.errors import NotServed, Refused, render
 from api.openai.requests import ChatCompletionInput, CompletionInput, read
 from api.openai.responses import ChatCompletion, ChatCompletionChunk, Completion, ServedModel, ServedModels
 from api.openai.samples import (
@@ -155,6 +155,8 @@ async def completions(request: HttpRequest) -> HttpResponseBase:
     who = await in_thread(authenticate, request)
     process = running_process()
     given = read(request, CompletionInput)
+    if stored.HEADER in request.headers:
+        raise Refused("Only chats are stored. Leave the header out.", param=stored.HEADER, code="unsupported_parameter")
     head = _head("cmpl", await _served(process, given.model))
     chunks = CompletionChunks(
         head, stops=given.stop or (), include_usage=given.include_usage, prompts=len(given.prompt)

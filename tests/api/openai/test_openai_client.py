@@ -13,6 +13,8 @@ from openai import AsyncOpenAI, OpenAI
 from pydantic import BaseModel
 
 from tests.api.openai.conftest import Door
+from tests.launcher.running import wait_until
+from tests.support.stack import Stack
 
 # Not typed: the package asks for a type of its own for every shape.
 MESSAGES: Any = [{"role": "user", "content": "Say hello in five words."}]
@@ -30,6 +32,9 @@ WEATHER: Any = {
         },
     },
 }
+
+# TGI's own: an answer that cannot end early.
+ENDLESS = {"type": "regex", "value": "(ha ){900}"}
 
 
 class City(BaseModel):
@@ -244,6 +249,25 @@ def test_a_prompt_that_is_too_long_is_one_before_the_stream_begins(client: OpenA
     with pytest.raises(openai.BadRequestError) as told:
         client.chat.completions.create(model="tgi", messages=MESSAGES, max_tokens=1_000_000, stream=stream)
     assert told.value.code == "context_length_exceeded"
+
+
+def generating(stack: Stack) -> float:
+    """How many requests the engine works on, by its own count."""
+    text = requests.get(f"{stack.tgi_url}/metrics", timeout=30).text
+    return float(next(line for line in text.split("\n") if line.startswith("tgi_batch_current_size ")).split()[1])
+
+
+def test_a_client_that_leaves_frees_the_engine(client: OpenAI, stack: Stack):
+    """By the engine's own metrics, long before the answer would have ended."""
+    long: Any = {"model": "tgi", "messages": MESSAGES, "max_tokens": 3000, "response_format": ENDLESS}
+    stream = client.chat.completions.create(**long, stream=True)
+    next(iter(stream))
+    assert generating(stack) == 1
+    stream.close()
+    wait_until(lambda: generating(stack) == 0, 3, "the engine is free after a stream was left")
+    with pytest.raises(openai.APITimeoutError):
+        client.with_options(timeout=1).chat.completions.create(**long)
+    wait_until(lambda: generating(stack) == 0, 3, "the engine is free after a whole answer was left")
 
 
 # Stored

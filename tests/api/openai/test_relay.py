@@ -133,6 +133,36 @@ async def test_a_whole_answer_that_breaks_off_is_an_error(site: SiteServer, owne
     assert int(headers["Retry-After"]) > 0
 
 
+async def test_a_stream_that_takes_long_to_begin_is_kept_open(
+    site: SiteServer, owner: User, stub: StubTgi, monkeypatch: pytest.MonkeyPatch
+):
+    """Its status is sent then, so what goes wrong is told in the stream."""
+    monkeypatch.setattr("api.openai.relay.HEARTBEAT_S", 0.05)
+    stub.behaviour = Behaviour(first_delay_s=0.3)
+    async with site.program(owner) as client:
+        async with client.post(CHAT, json={**ASKED, "stream": True}) as response:
+            assert await response.content.readuntil(b"\n\n") == b":\n\n"
+            assert (await events(response))[-1] == "[DONE]"
+        stub.behaviour = Behaviour(first_delay_s=0.3, fail_after=0)
+        async with client.post(CHAT, json={**ASKED, "stream": True}) as response:
+            *_, error, done = await events(response)
+    assert (response.status, error["error"]["code"], done) == (200, "overloaded", "[DONE]")
+
+
+async def test_several_prompts_are_told_apart(site: SiteServer, owner: User, stub: StubTgi):
+    async with site.program(owner) as client:
+        _, body, _ = await post(client, {"prompt": ["a", "b"]}, "/v1/completions")
+        options = {"include_usage": True}
+        wish = {"prompt": "a", "stream": True, "stop": ["world"], "stream_options": options}
+        async with client.post("/v1/completions", json=wish) as response:
+            *chunks, usage, _ = await events(response)
+    assert [choice["text"] for choice in body["choices"]] == ["Hello, world."] * 2
+    assert [choice["finish_reason"] for choice in body["choices"]] == ["stop"] * 2
+    assert body["usage"] == {"prompt_tokens": 6, "completion_tokens": 8, "total_tokens": 14}
+    assert "".join(chunk["choices"][0]["text"] for chunk in chunks) == "Hello, "
+    assert (usage["choices"], usage["usage"]["prompt_tokens"]) == ([], 3)
+
+
 # Clients that leave, or read slowly
 
 

@@ -180,6 +180,16 @@ async def test_what_cannot_be_stored_is_named(site: SiteServer, owner: User, wis
     assert await in_thread(Interaction.objects.count) == 0
 
 
+async def test_a_plain_completion_is_stored_nowhere(site: SiteServer, owner: User, stub: StubTgi):
+    async with (
+        site.program(owner) as client,
+        client.post("/v1/completions", json={"prompt": "x"}, headers=NEW) as response,
+    ):
+        error = (await response.json())["error"]
+    assert (response.status, error["param"]) == (400, "X-Parley-Session")
+    assert stub.requests == []
+
+
 async def test_a_failed_answer_is_an_error_that_says_where_it_is_kept(site: SiteServer, owner: User, stub: StubTgi):
     stub.behaviour.refuse_with = 429
     async with site.program(owner) as client:
