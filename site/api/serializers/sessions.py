@@ -86,7 +86,7 @@ class SessionInput(StrictTypes, serializers.Serializer[Any]):
 class BulkInput(StrictTypes, serializers.Serializer[Any]):
     """What to do to which sessions. Ids of which there is no session of yours change nothing."""
 
-    ids = serializers.ListField(child=serializers.UUIDField(), allow_empty=False, max_length=MOST_AT_ONCE)
+    ids = serializers.ListField(child=serializers.UUIDField(), allow_empty=False, min_length=1, max_length=MOST_AT_ONCE)
     action = OneOf(["pin", "unpin", "archive", "unarchive", "delete", "undelete"])
 
 

@@ -37,3 +37,8 @@ class Bearer:
 
     def set(self, case: Case[Any], data: str, context: AuthContext) -> None:
         case.headers["Authorization"] = f"Bearer {data}"
+
+
+@schemathesis.serializer("application/zip")
+def as_it_is(context: schemathesis.SerializationContext, value: Any) -> bytes:
+    return bytes(value) if isinstance(value, bytes) else str(value).encode()
