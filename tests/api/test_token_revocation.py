@@ -23,6 +23,7 @@ from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, Ou
 from accounts import jwts, log_ins, tokens
 from accounts.models import User
 from chat.database import in_thread
+from tests.api.conftest import program_of
 from tests.api.test_every_route import is_problem
 from tests.api.test_tokens import log_in, refresh, status_with
 from tests.conftest import PASSWORD
@@ -52,6 +53,15 @@ def change_on_the_page(owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def put_out_everywhere_on_the_page(owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
     assert browser_of(owner).post("/settings/log-ins/").status_code == 303
+
+
+def change_over_rest(owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    body = {"current_password": PASSWORD, "new_password": NEW_PASSWORD}
+    assert program_of(owner).post("/api/account/password/", body, format="json").status_code == 200
+
+
+def put_out_everywhere_over_rest(owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert program_of(owner).post("/api/log-ins/end-all/").status_code == 204
 
 
 def change_in_the_administration(owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,6 +112,8 @@ def revoke(owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
 WAYS = [
     change_on_the_page,
     put_out_everywhere_on_the_page,
+    change_over_rest,
+    put_out_everywhere_over_rest,
     change_in_the_administration,
     take_the_password_away_in_the_administration,
     change_with_the_command,
