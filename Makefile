@@ -5,7 +5,7 @@ ARGS ?=
 BIN := .venv/bin
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test test-contract bench screenshots lint messages schema lock secrets backup restore clean
+.PHONY: help run test test-contract bench screenshots lint messages schema explore lock secrets backup restore clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -49,6 +49,10 @@ schema: ## write docs/openapi.yaml, the description of the API, anew
 	@"$(PYTHON)" -m launcher.bootstrap --dev
 	@DJANGO_SETTINGS_MODULE=tests.settings PYTHONPATH=site:. exec $(BIN)/python -m django spectacular \
 		--validate --fail-on-warn --file docs/openapi.yaml
+
+explore: ## let Schemathesis look for what is off the API's description, for ten minutes (SECONDS=3600)
+	@"$(PYTHON)" -m launcher.bootstrap --dev
+	@EXPLORE_SECONDS="$(or $(SECONDS),600)" exec $(BIN)/python -m pytest tests/api/schema/test_schemathesis.py
 
 lock: ## pin the requirements anew
 	@exec scripts/lock.sh

@@ -13,7 +13,7 @@ from drf_spectacular.plumbing import ComponentRegistry, ResolvedComponent
 from api.codes import CODES, OF_ALL, OF_BODY, OF_CHANGE, OF_PATH, OF_TOKEN
 from api.errors import body
 from api.openai.errors import error_body
-from api.schema.headers import header
+from api.schema.headers import LIMITS, header
 
 
 @dataclass(frozen=True)
@@ -155,6 +155,7 @@ def _example(shape: Shape, code: str) -> dict[str, Any]:
 def _headers(status: int) -> dict[str, Any]:
     if status == 401:
         return {"WWW-Authenticate": header("How to authenticate.", "string", required=False)}
-    if status in {429, 503}:
-        return {"Retry-After": header("Seconds until it is worth another try.", "integer", required=status == 429)}
-    return {}
+    if status not in {429, 503}:
+        return {}
+    retry_after = header("Seconds until it is worth another try.", "integer", required=status == 429)
+    return {"Retry-After": retry_after, **(LIMITS if status == 429 else {})}

@@ -43,3 +43,14 @@ UNCHANGED = OpenApiResponse(description="It is still what you have.")
 def header(description: str, kind: str, *, required: bool = True) -> dict[str, Any]:
     """A header of a response, as OpenAPI has it."""
     return {"description": description, "required": required, "schema": {"type": kind}}
+
+
+# Of whatever is counted. See `limits.headers`.
+LIMITS = {
+    "RateLimit-Policy": header(
+        "What is counted, how many there may be (`q`) and in how many seconds (`w`).", "string", required=False
+    ),
+    "RateLimit": header(
+        "How many are left (`r`), and for how many seconds that holds (`t`).", "string", required=False
+    ),
+}

@@ -14,6 +14,7 @@ from rest_framework.serializers import CharField
 from api import codes
 from api.authentication import AccessTokenAuthentication
 from api.schema.errors import OPENAI, PROBLEM, Errors, by_status, response
+from api.schema.headers import LIMITS
 from api.schema.streams import MEDIA_TYPE, Stream
 from api.serializers.fields import Question
 from chat.parameters import Parameters
@@ -57,7 +58,27 @@ class Operation(AutoSchema):
         for status, of_one in by_status(self._codes | self._usual_codes(operation)).items():
             found[str(status)] = response(registry, status, of_one, OPENAI if path.startswith("/v1/") else PROBLEM)
         operation["responses"] = dict(sorted(found.items()))
+        if "security" in operation:
+            self._add_limits(found)
         return operation
+
+    def _add_limits(self, responses: dict[str, Any]) -> None:
+        """What is answered to somebody who is known says what they have left."""
+        for status, one in responses.items():
+            if status.startswith("2"):
+                for name, header in LIMITS.items():
+                    component = ResolvedComponent(name, ResolvedComponent.HEADER, schema=header, object=Errors)
+                    self.registry.register_on_missing(component)
+                    one.setdefault("headers", {})[name] = component.ref
+
+    def _get_response_bodies(self, direction: Literal["request", "response"] = "response") -> dict[str, Any]:
+        """An answer that may be a stream is described by what the stream is described by."""
+        found: dict[str, Any] = super()._get_response_bodies(direction)
+        given = self.get_response_serializers()
+        for one in given.values() if isinstance(given, dict) else ():
+            if isinstance(one, Stream) and not found["200"]["description"]:
+                found["200"]["description"] = f"JSON; or, where a stream was asked for, events: {one.description}"
+        return found
 
     def get_tags(self) -> list[str]:
         area, _, rest = self.path.removeprefix("/").partition("/")

@@ -122,3 +122,10 @@ def test_every_operation_says_which_errors_it_gives(operations: list[Operation])
 def test_what_waits_says_how_long(operations: list[Operation]):
     for operation in operations:
         assert operation.responses["429"]["headers"]["Retry-After"]["required"], operation
+
+
+def test_limits_say_their_numbers(operations: list[Operation]):
+    for operation in operations:
+        told = [one for status, one in operation.responses.items() if status == "429" or status.startswith("2")]
+        if operation.takes_token:
+            assert all({"RateLimit", "RateLimit-Policy"} <= one["headers"].keys() for one in told), operation
