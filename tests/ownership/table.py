@@ -25,7 +25,6 @@ class Whose(Enum):
 
 
 LOG_IN = "log in"  # sent to the log-in page
-NO_SUCH_ENGINE = 502  # the stub has no such route: the site asked it
 
 OBJECT, OWN, PUBLIC = Whose.OBJECT, Whose.OWN, Whose.PUBLIC
 
@@ -64,15 +63,19 @@ class Row:
 
 
 PASSWORDS = {"old_password": "{password}", "new_password1": "another horse 1", "new_password2": "another horse 1"}
+AFTER = {"message": "Hi", "session_id": "{session}", "parent_id": "{interaction}"}
 API_PASSWORDS = {"current_password": "{password}", "new_password": "another horse 1"}
 NEW_ACCOUNT = {"username": "newcomer-{unique}", "password1": "another horse 1", "password2": "another horse 1"}
 ASKED = {"messages": [{"role": "user", "content": "Hi"}]}
+INSTRUCTED = {"messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}]}
 
 PAGES = [
     Row("GET", "home", PUBLIC, 302),
     Row("GET", "new_chat", OWN),
     Row("POST", "new_chat", OWN, 303, {"query": "Hi"}),
     Row("GET", "all_sessions", OWN),
+    Row("POST", "all_sessions", OBJECT, 303, {"pin": "{session}"}, others=303),
+    Row("POST", "all_sessions", OBJECT, 303, {"archive": "{session}"}, others=303),
     Row("POST", "all_sessions", OBJECT, 303, {"delete": "{session}"}, others=303),
     Row("GET", "export_sessions", OWN, query="?format=json"),
     Row("GET", "export_sessions", OBJECT, query="?format=json&session={session}", others=200),
@@ -167,10 +170,15 @@ API = [
     Row("DELETE", "api_preset", OBJECT, 204),
     Row("POST", "process_chat_message", OWN, 200, {"message": "Hi"}),
     Row("POST", "process_chat_message", OBJECT, 200, {"message": "Hi", "session_id": "{session}"}),
+    Row("POST", "process_chat_message", OBJECT, 200, {"message": "x", "session_id": "{session}", "stream": True}),
+    Row("POST", "process_chat_message", OBJECT, 200, AFTER),
     Row("GET", "api_sessions", OWN),
+    Row("GET", "api_sessions", OWN, query="?search=answer"),
     Row("POST", "api_sessions", OWN, 201, {"title": "x"}),
+    Row("POST", "api_sessions", OBJECT, 201, {"preset_id": "{preset}"}),
     Row("GET", "api_session", OBJECT),
     Row("PATCH", "api_session", OBJECT, 200, {"title": "x"}),
+    Row("PATCH", "api_session", OBJECT, 200, {"preset_id": "{preset}"}),
     Row("DELETE", "api_session", OBJECT, 204),
     Row("POST", "api_sessions_bulk", OBJECT, 200, {"action": "delete", "ids": ["{session}"]}, others=200),
     Row("POST", "api_session_undelete", OBJECT, at="deleted"),
@@ -199,7 +207,9 @@ OPENAI = [
     Row("POST", "openai_chat_completions", OWN, 200, ASKED),
     Row("POST", "openai_chat_completions", OWN, 200, {**ASKED, "stream": True}),
     Row("POST", "openai_chat_completions", OBJECT, 200, {**ASKED, "metadata": {"session_id": "{session}"}}),
-    Row("POST", "openai_completions", OWN, NO_SUCH_ENGINE, {"prompt": "Hi"}),
+    Row("POST", "openai_chat_completions", OBJECT, 200, ASKED, headers={"X-Parley-Session": "{session}"}),
+    Row("POST", "openai_chat_completions", OBJECT, 200, INSTRUCTED, headers={"X-Parley-Session": "{session}"}),
+    Row("POST", "openai_completions", OWN, 200, {"prompt": "Hi"}),
 ]
 
 ROWS = [*PAGES, *API, *OPENAI]
