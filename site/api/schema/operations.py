@@ -74,7 +74,7 @@ class Operation(AutoSchema):
     def _get_response_bodies(self, direction: Literal["request", "response"] = "response") -> dict[str, Any]:
         """An answer that may be a stream is described by what the stream is described by."""
         found: dict[str, Any] = super()._get_response_bodies(direction)
-        given = self.get_response_serializers()
+        given: Any = self.get_response_serializers()
         for one in given.values() if isinstance(given, dict) else ():
             if isinstance(one, Stream) and not found["200"]["description"]:
                 found["200"]["description"] = f"JSON; or, where a stream was asked for, events: {one.description}"
