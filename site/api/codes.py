@@ -10,7 +10,7 @@ class Code:
     """One row.
 
     Attributes:
-        detail: an example of the text.
+        detail: an example of the text; the text itself where nothing more can be said.
         fields: an example of `errors`, where it has them.
         retryable: whether the very same request may succeed later, without anything else being done: what errors say
             of themselves as `retryable`.
@@ -29,7 +29,11 @@ CODES: dict[str, Code] = {
         "Some fields cannot be used; `errors` says why.",
         {"message": ["This field may not be blank."]},
     ),
-    "bad_request": Code(400, "This request cannot be read. Go back, reload the page and try again."),
+    "bad_request": Code(400, "This request cannot be read. Look at its address, its headers and its body."),
+    "unknown_host": Code(
+        400,
+        "This server does not answer to that name. If you run it, add the name to ALLOWED_HOSTS and start it again.",
+    ),
     "parse_error": Code(400, "The body is not valid JSON."),
     "too_long": Code(
         400,
@@ -50,21 +54,28 @@ CODES: dict[str, Code] = {
     "not_an_export": Code(400, "This file is not JSON, or is damaged. Choose the file as it was exported."),
     # 401
     "not_authenticated": Code(401, "Send an access token: `Authorization: Bearer <token>`, from POST /api/token/."),
-    "authentication_failed": Code(401, "Incorrect authentication credentials."),
-    "bad_authorization_header": Code(401, "Authorization header must contain two space-delimited values"),
+    "authentication_failed": Code(401, "Log in at POST /api/token/, and send the access token."),
+    "bad_authorization_header": Code(401, "Send one token, without spaces in it: `Authorization: Bearer <token>`."),
     "token_not_valid": Code(
-        401, "Get a new access token from POST /api/token/refresh/, or log in again at POST /api/token/."
+        401,
+        "This token has ended, was revoked, or is not known. Get a new access token from POST /api/token/refresh/, or "
+        "log in again at POST /api/token/; make a new personal API token at POST /api/tokens/.",
     ),
-    "user_not_found": Code(401, "This account was deleted or deactivated."),
-    "user_inactive": Code(401, "User is inactive"),
-    "no_active_account": Code(401, "No active account found with the given credentials"),
+    "user_not_found": Code(
+        401,
+        "This account was deleted or deactivated, or this token was revoked. Log in again at POST /api/token/.",
+    ),
+    "user_inactive": Code(401, "This account was deactivated. Ask the administrator."),
+    "no_active_account": Code(401, "There is no active account with this name and this password. Check both."),
     # 403
     "wrong_scope": Code(403, "This API token may only read. Make one that may chat in the settings."),
     "access_token_required": Code(
         403, "A personal API token may not do this. Log in at POST /api/token/, and send the access token."
     ),
     "signup_closed": Code(403, "Sign-up is closed. Ask the administrator for an account."),
-    # 404, 409, 411, 412, 413, 415
+    "forbidden": Code(403, "You may not do this. Log in with an account that may."),
+    "csrf_failed": Code(403, "This is for forms of the pages. Send a token: `Authorization: Bearer <token>`."),
+    # 404, 405, 409, 411, 412, 413, 415
     "not_found": Code(404, "There is nothing here. Check the address and the id."),
     "model_not_found": Code(
         404, "There is no model `gpt-4o` here. Ask for `HuggingFaceTB/SmolLM2-135M-Instruct` or `tgi`."
@@ -75,6 +86,7 @@ CODES: dict[str, Code] = {
         "The interaction that this was to follow is not in the session, or no more. Read the session's interactions, "
         "and choose another, or leave `parent_id` out to follow the newest.",
     ),
+    "method_not_allowed": Code(405, "This address does not take this method. The `Allow` header has those it takes."),
     "not_continuable": Code(409, "This answer is whole, or still being written."),
     "not_finished": Code(409, "This answer is still being written. Do this when it is finished.", retryable=True),
     "nothing_to_share": Code(409, "There is no finished answer to share yet. Wait for it, then share."),
@@ -101,7 +113,10 @@ CODES: dict[str, Code] = {
     ),
     "too_many_running": Code(429, "8 answers are being written. Wait for one to end, or stop one.", retryable=True),
     "overloaded": Code(429, "The model is busy with other answers. Try again in a moment.", retryable=True),
-    # 502, 503, 504
+    # 500, 502, 503, 504
+    "server_error": Code(
+        500, "Something went wrong on our side. Nothing you wrote is lost. Try again in a moment.", retryable=True
+    ),
     "broken_off": Code(502, "The answer was cut off. Try again.", retryable=True),
     "generation_failed": Code(502, "The model failed on this message. Try again.", retryable=True),
     "misconfigured": Code(502, "The connection to the model is not set up correctly. Please tell the administrator."),

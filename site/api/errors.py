@@ -24,13 +24,20 @@ from inference.errors import InferenceError, Interrupted, Rejected
 from limits.headers import headers_of_refusal
 from limits.refusals import LimitReached
 
-ADVICE = {
-    "not_authenticated": "Send an access token: `Authorization: Bearer <token>`, from POST /api/token/.",
-    "token_not_valid": "Get a new access token from POST /api/token/refresh/, or log in again at POST /api/token/.",
-    "not_found": "There is nothing here. Check the address and the id.",
-    "method_not_allowed": "This address does not take this method.",
-    "unsupported_media_type": "Send JSON, with `Content-Type: application/json`.",
-}
+# Frameworks say of these what went wrong; the table says what to do.
+SAID_BY_THE_TABLE = frozenset(
+    {
+        "not_authenticated",
+        "authentication_failed",
+        "bad_authorization_header",
+        "token_not_valid",
+        "user_not_found",
+        "user_inactive",
+        "no_active_account",
+        "method_not_allowed",
+        "unsupported_media_type",
+    }
+)
 
 INFERENCE_RETRY_AFTER_S = 5
 
@@ -84,7 +91,7 @@ def of_exception(error: Exception) -> tuple[int, dict[str, Any]] | None:
     if found := _of_the_domain(error):
         return found
     if isinstance(error, Http404):
-        return 404, body(404, "not_found", ADVICE["not_found"])
+        return 404, body(404, "not_found", CODES["not_found"].detail)
     return _of_framework(error) if isinstance(error, exceptions.APIException) else None
 
 
@@ -101,7 +108,8 @@ def _of_framework(error: exceptions.APIException) -> tuple[int, dict[str, Any]]:
         errors = error.detail if isinstance(error.detail, dict) else {"non_field_errors": error.detail}
         return 400, body(400, "invalid", "Some fields cannot be used; `errors` says why.", errors)
     code = _code(error)
-    return error.status_code, body(error.status_code, code, ADVICE.get(code) or _text(error))
+    detail = CODES[code].detail if code in SAID_BY_THE_TABLE else _text(error)
+    return error.status_code, body(error.status_code, code, detail)
 
 
 def _of_the_domain(error: Exception) -> tuple[int, dict[str, Any]] | None:

@@ -14,6 +14,7 @@ from django.shortcuts import render
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from api.codes import CODES
 from api.errors import problem
 from api.openai.errors import openai_error
 
@@ -106,11 +107,16 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return _answer(request, SERVER_ERROR)
 
 
+def _for_programs(page: ErrorPage) -> str:
+    """They have no page to reload. How much is too large depends on the route."""
+    return f"{page.title}. {page.advice}" if page.code == TOO_LARGE.code else CODES[page.code].detail
+
+
 def _answer(request: HttpRequest, page: ErrorPage) -> HttpResponse:
     if request.path.startswith("/v1/"):
-        return openai_error(page.status, page.code, f"{page.title}. {page.advice}")
+        return openai_error(page.status, page.code, _for_programs(page))
     if request.path.startswith("/api/"):
-        return problem(page.status, page.code, f"{page.title}. {page.advice}")
+        return problem(page.status, page.code, _for_programs(page))
     if request.headers.get("HX-Request") == "true":
         response = render(request, "_fragments/notice.html", {"error": page}, status=page.status)
         response["HX-Retarget"] = "#notice"

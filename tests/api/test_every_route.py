@@ -12,6 +12,7 @@ from rest_framework.test import APIClient
 
 from accounts import log_ins, tokens
 from accounts.models import User
+from api.codes import CODES
 from api.urls import urlpatterns
 from chat.models import Preset, SharedLink
 from tests.support.answers import make_interaction
@@ -108,8 +109,10 @@ def url_of(name: str, owner: User) -> str:
 def is_problem(response: Any, status: int, code: str) -> bool:
     body = response.json()
     assert response["Content-Type"] == "application/problem+json"
-    assert {"title", "status", "code", "detail"} <= set(body)
+    assert {"title", "status", "code", "detail", "retryable"} <= set(body)
     assert body["detail"]
+    row = CODES[body["code"]]
+    assert (body["status"], body["retryable"]) == (row.status, row.retryable)
     return (response.status_code, body["status"], body["code"]) == (status, status, code)
 
 
