@@ -63,7 +63,7 @@ CODES: dict[str, Code] = {
     ),
     "user_not_found": Code(
         401,
-        "This account was deleted or deactivated, or this token was revoked. Log in again at POST /api/token/.",
+        "This account was deleted or deactivated, or this token was revoked: log in again at POST /api/token/.",
     ),
     "user_inactive": Code(401, "This account was deactivated. Ask the administrator."),
     "no_active_account": Code(401, "There is no active account with this name and this password. Check both."),
