@@ -179,6 +179,22 @@ async def test_methods_without_a_row_are_refused(site: SiteServer):
     assert failures == []
 
 
+async def test_methods_that_only_look_tell_nothing_either(site: SiteServer):
+    failures = []
+    async with client_of(site) as client:
+        owned, missing = await in_thread(lambda: World.of(make_user())), World.missing()
+        program = await in_thread(program_of, await in_thread(make_user))
+        browser = await in_thread(browser_of, await in_thread(make_user))
+        for name in sorted({row.name for row in ROWS if row.whose is OBJECT}):
+            for method in ("HEAD", "OPTIONS"):
+                row = Row(method, name, OBJECT)
+                headers = program if is_for_programs(name) else browser
+                theirs, none = await ask(client, row, owned, headers), await ask(client, row, missing, headers)
+                if neutral(theirs, owned) != neutral(none, missing) or theirs.headers != none.headers:
+                    failures.append(f"{row}: {theirs} for another's, {none} for none")
+    assert failures == []
+
+
 async def test_the_administration_is_for_administrators(site: SiteServer):
     """Everybody else is sent to a log-in page, whatever the address, and what is there or not."""
     failures = []
