@@ -28,7 +28,11 @@ class Obtain(TokenObtainPairView):
     post=extend_schema(
         operation_id="token_refresh",
         summary="Get the next pair of tokens",
-        description="A refresh token works once: use the one that comes back next time.",
+        description=(
+            "A refresh token works once: use the one that comes back next time. One that is used again, later than ten "
+            "seconds after, has been copied: all access and refresh tokens of its account end. They also end with a "
+            "log-out everywhere, a new password, and the account's deactivation. A stream that has begun goes on."
+        ),
         responses=errors("token_not_valid", "no_active_account"),
         examples=examples(request={"refresh": REFRESH}, response={"access": ACCESS, "refresh": REFRESH}),
     )
