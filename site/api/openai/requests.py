@@ -95,13 +95,21 @@ def _one_of(*values: Any) -> WithJsonSchema:
     return WithJsonSchema({"anyOf": [*({"const": value} for value in values), {"type": "null"}]})
 
 
-class Lenient(BaseModel):
+class Part(BaseModel):
+    @field_validator("*", mode="before")
+    @classmethod
+    def _whole(cls, value: Any) -> Any:
+        """JSON has one kind of number: 1.0 is whole, too."""
+        return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+class Lenient(Part):
     """A part of a request that clients send back as they got it, with fields that mean nothing here."""
 
     model_config = ConfigDict(extra="ignore", strict=True, allow_inf_nan=False)
 
 
-class Strict(BaseModel):
+class Strict(Part):
     """A part in which a misspelt field is a mistake to hear of."""
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)

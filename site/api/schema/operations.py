@@ -38,7 +38,7 @@ TAGS = {
 }
 
 
-NO_NUL, NOT_BLANK = r"^[^\u0000]*$", r"^[^\u0000]*\S[^\u0000]*$"
+NO_NUL, NOT_BLANK = r"^[^\u0000]*$", r"^[^\u0000]*[^\u0000\s][^\u0000]*$"
 
 
 class Operation(AutoSchema):

@@ -38,6 +38,8 @@ class UsernameField(serializers.CharField):
 
 @example(request={"username": "ada", "password": "a long password"}, response={"id": 1, "username": "ada"})
 class RegisterInput(StrictTypes, serializers.ModelSerializer[User]):
+    """A new account."""
+
     username = UsernameField(
         max_length=150,
         validators=[

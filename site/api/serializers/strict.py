@@ -30,9 +30,9 @@ _FITS: list[tuple[type[serializers.Field[Any, Any, Any, Any]], Callable[[Any], b
 ]
 
 
+# Before a serializer of a body: `class TokenInput(StrictTypes, serializers.Serializer[Any])`. No docstring: it would
+# become the description of every serializer without one.
 class StrictTypes(Base):
-    """Before a serializer of a body: `class TokenInput(StrictTypes, serializers.Serializer[Any])`."""
-
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, Mapping):
             wrong = {
