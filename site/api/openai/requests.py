@@ -24,6 +24,10 @@ from rest_framework.exceptions import ParseError, UnsupportedMediaType
 from api.openai.errors import Refused
 
 MOST_STOPS = 4  # TGI's
+# OpenAI's. Each is looked at on the event loop, one by one.
+MOST_MESSAGES, MOST_TOOLS = 2048, 128
+MOST_PROMPTS = 128
+MOST_LEVELS = 100
 CODES = {
     "missing": "missing_required_parameter",
     "extra_forbidden": "unknown_parameter",
@@ -83,7 +87,7 @@ PART = {
 }
 TEXT_OR_PARTS = {"anyOf": [TEXT, {"type": "array", "items": PART}, {"type": "null"}]}
 STOPS = {"anyOf": [A_TEXT, {"type": "array", "items": A_TEXT, "maxItems": MOST_STOPS}, {"type": "null"}]}
-PROMPTS = {"anyOf": [TEXT, {"type": "array", "items": TEXT, "minItems": 1}]}
+PROMPTS = {"anyOf": [TEXT, {"type": "array", "items": TEXT, "minItems": 1, "maxItems": MOST_PROMPTS}]}
 EMPTY = {"anyOf": [{"type": "object", "maxProperties": 0}, {"type": "null"}]}
 # A NUL inside one of these reaches nobody.
 SCHEMAS = ("function.parameters", "json_schema.schema", "response_format.value", "grammar.value")
@@ -291,13 +295,13 @@ class Sampling(Strict):
 class ChatCompletionInput(Sampling):
     """The body of POST /v1/chat/completions."""
 
-    messages: list[Message] = Field(min_length=1)
+    messages: list[Message] = Field(min_length=1, max_length=MOST_MESSAGES)
     max_completion_tokens: Annotated[int, Field(ge=1, lt=2**32)] | None = Field(
         default=None, description="OpenAI's newer name of `max_tokens`; it counts where both are given."
     )
     logprobs: bool | None = None
     top_logprobs: Annotated[int, Field(ge=0, le=5)] | None = Field(default=None, description="With `logprobs` alone.")
-    tools: list[Tool] | None = None
+    tools: Annotated[list[Tool], Field(max_length=MOST_TOOLS)] | None = None
     tool_choice: Literal["auto", "none", "required"] | NamedTool | None = None
     parallel_tool_calls: bool | None = Field(default=None, description="Without effect: an answer has one call.")
     tool_prompt: Text | None = Field(default=None, description="TGI's own: what comes before the tools.")
@@ -348,7 +352,9 @@ class CompletionInput(Sampling):
     """The body of POST /v1/completions."""
 
     prompt: Annotated[list[str], BeforeValidator(_as_list), WithJsonSchema(PROMPTS)] = Field(
-        min_length=1, description="A text or, as far as the model server allows, several (TGI: four)."
+        min_length=1,
+        max_length=MOST_PROMPTS,
+        description="A text or, as far as the model server allows, several (TGI: four).",
     )
     best_of: Annotated[int | None, _only(1, why=ONE_ANSWER), _one_of(1)] = Field(default=None, description="1 alone.")
     echo: Annotated[bool | None, _only(False, why="TGI does not repeat the prompt"), _one_of(False)] = None
@@ -381,12 +387,29 @@ def read(request: HttpRequest, shape: type[Shape]) -> Shape:
         raise ParseError("The body is not valid JSON.") from None
     if not isinstance(given, dict):
         raise Refused("Send a JSON object.", code="invalid_type")
+    if is_deep(given):
+        raise Refused(f"The body is nested more than {MOST_LEVELS} levels deep.")
     if b"\\u0000" in request.body:
         refuse_nul(given, "")
     try:
         return shape.model_validate(given)
     except ValidationError as error:
         raise _refusal(error, shape) from None
+
+
+def is_deep(given: dict[str, Any]) -> bool:
+    """Whether something is nested deeper than what reads and writes it can follow."""
+    level: list[Any] = [given]
+    for _ in range(MOST_LEVELS):
+        level = [
+            item
+            for value in level
+            for item in (value.values() if isinstance(value, dict) else value)
+            if isinstance(item, (dict, list))
+        ]
+        if not level:
+            return False
+    return True
 
 
 def refuse_nul(value: Any, param: str) -> None:
@@ -434,6 +457,6 @@ def _param(location: tuple[int | str, ...]) -> str:
     for part in location:
         if isinstance(part, int):
             param += f"[{part}]"
-        elif part.isidentifier() and part.islower():
+        elif part.isidentifier() and part.islower() and part != "str":
             param += f".{part}" if param else part
     return param

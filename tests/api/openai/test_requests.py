@@ -99,6 +99,9 @@ def test_messages_go_as_tgi_wants_them():
 REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"messages": []}, "messages", "invalid_value"),
     ({"messages": None}, "messages", "invalid_type"),
+    ({"messages": ASKED * 2049}, "messages", "invalid_value"),
+    ({"tools": [function()] * 129}, "tools", "invalid_value"),
+    ({"response_format": {"type": "regex", "value": 1}}, "response_format.value", "invalid_type"),
     ({"messages": "Hi"}, "messages", "invalid_type"),
     ({"messages": ["Hi"]}, "messages[0]", "invalid_type"),
     ({"messages": [{"content": "Hi"}]}, "messages[0].role", "missing_required_parameter"),
@@ -173,6 +176,19 @@ def test_prompts_are_texts():
 def test_a_body_that_is_no_json_is_a_clear_error(body: bytes):
     with pytest.raises(ParseError):
         read(request_of(body), ChatCompletionInput)
+
+
+@pytest.mark.parametrize("depth", [99, 250, 900])
+def test_what_is_nested_too_deeply_is_refused_before_anything_follows_it(depth: int):
+    schema: dict[str, Any] = {"a": "\0"}
+    for _ in range(depth):
+        schema = {"a": schema}
+    body = {"messages": ASKED, "tools": [function(parameters=schema)]}
+    with pytest.raises(Refused) as told:
+        read(request_of(body), ChatCompletionInput)
+    assert "levels" in str(told.value)
+    shallow = {"messages": ASKED, "tools": [function(parameters={"a": {"a": {"a": 1}}})]}
+    assert read(request_of(shallow), ChatCompletionInput).to_tgi()
 
 
 def test_a_backslash_before_a_u_is_no_nul():
