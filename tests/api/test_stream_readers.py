@@ -1,4 +1,4 @@
-"""Readers of a stream: one that reads nothing for long, one that goes away, one whose token ends meanwhile."""
+"""Callers who wait for an answer or read it slowly, who go away, and whose token ends meanwhile."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
+from django.conf import settings
+from django.db import connection
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from accounts.jwts import AccessToken, revoke_jwts
@@ -17,6 +19,7 @@ from accounts.models import User
 from chat.database import in_thread
 from chat.models import Interaction, Status
 from chat.process import ChatProcess, current
+from config.handler import THREADS
 from tests.support.answers import ask, saved
 from tests.support.site_server import SiteServer
 from tests.support.sse import events
@@ -93,6 +96,25 @@ async def test_a_reader_that_reads_nothing_for_long_costs_little_and_misses_noth
             body = await body_of(reader)
     assert deltas(body) == whole
     assert body.rstrip().rpartition("\n\n")[2].startswith("event: done")
+
+
+async def test_calls_that_wait_hold_no_thread_and_no_database_connection(site: SiteServer, owner: User, stub: StubTgi):
+    """More of them than there are threads for requests, and pages are answered meanwhile."""
+    stub.behaviour = Behaviour(first_delay_s=4.0)
+    users = await in_thread(lambda: [User.objects.create_user(f"user{number}") for number in range(10)])
+    each = settings.ENV.answers_per_user
+    assert len(users) * each > max(THREADS, connection.settings_dict["OPTIONS"]["pool"]["max_size"])
+
+    async def call(user: User) -> int:
+        async with site.program(user) as client, client.post("/api/chat/", json={"message": "Hi"}) as response:
+            return response.status
+
+    calls = [asyncio.create_task(call(user)) for user in users for _ in range(each)]
+    await until(lambda: here().followers == len(calls))
+    async with asyncio.timeout(2), site.browser(owner) as browser, browser.get("/chat/") as page:
+        assert page.status == 200
+    assert not any(one.done() for one in calls)
+    assert set(await asyncio.gather(*calls)) == {200}
 
 
 async def test_a_call_whose_client_is_gone_is_given_up_and_the_answer_goes_on(
