@@ -21,6 +21,8 @@ FORWARD = {
     "![x] <http://y.example>\n\n[x]: http://example.com/x.png\n": "![x]",
     "# [^N]\n\n> - [^n]: x [y]\n\n[y]: mailto:a@b.example\n": "[^N]",
     "[a] [b]\n\n[b]: http://b.example\n\n[a]: http://a.example\n\n[b]: http://c.example\n": "[a] [b]",
+    "Use [two lines].\n\n> [two\n> lines]: http://example.com\n": "[two lines]",
+    "Use [a].\n\n[a]: http://example.com 'one\n    # two'\n": "[a]",
     "[a][^x y]\n\n[^x y]: http://a.example\n": "[a][^x y]",
 }
 
@@ -154,6 +156,16 @@ def test_what_is_defined_further_down_is_known_when_the_answer_is_finished(text,
     assert any(shown in block.html for block in stream([text]))
     assert shown not in render(text)
     assert comparable(render(text)) == comparable(whole(text))
+
+
+def test_a_long_address_may_be_used_often_in_a_block():
+    text = f"[a]: http://example.com/{'y' * 1_000}\n\n" + "[a] " * 50
+    assert render(text).count("<a") == 50
+
+
+def test_more_references_than_can_be_shown_stay_as_they_were_sent():
+    text = "[^a]" * 15_000 + "\n\n[^a]: x\n"
+    assert render(text).startswith('<p dir="auto">[^a][^a]')
 
 
 def test_blocks_come_as_soon_as_nothing_can_change_them():

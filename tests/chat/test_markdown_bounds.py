@@ -40,7 +40,10 @@ HOSTILE = {
     "late long address": "[a] b\n\n" * 5_000 + f"[a]: http://e.example/{'y' * 20_000}\n",
     "long address": f"[a]: http://e.example/{'y' * 20_000}\n\n" + "[a] b\n\n" * 5_000,
     "many at once": "".join(f"[a{n}]: http://e.example\n" for n in range(1_500)),
-    "the same blurred": "".join(f"[{'>' * n}a]: http://e.example\n\n" for n in range(1, 200)) + "[>a]\n\n" * 3_000,
+    "the same blurred": "".join(
+        "[{}a]: b\n\n".format(format(n, "b").replace("0", "\\\\").replace("1", ">")) for n in range(2_000)
+    )
+    + "[>a]\n\n" * 10_000,
     "late notes": "".join(f"[^a{n}] [^a{n + 1}]\n\n" for n in range(2_000))
     + "".join(f"[^a{n}]: x\n\n" for n in range(2_000)),
     "long labels": ("[" + "a" * 900 + "]:\n") * 60,
