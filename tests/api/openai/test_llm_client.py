@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import requests
 import yaml
 
 from tests.api.openai.conftest import Door
@@ -18,7 +19,8 @@ def llm_folder(door: Door, tmp_path: Path) -> Path:
     folder = tmp_path / "llm"
     folder.mkdir()
     model = {"model_id": "parley", "model_name": door.model, "api_base": door.url, "api_key_name": "parley"}
-    (folder / "extra-openai-models.yaml").write_text(yaml.safe_dump([model]))
+    stored = {**model, "model_id": "kept", "model_name": "tgi", "headers": {"X-Parley-Session": "new"}}
+    (folder / "extra-openai-models.yaml").write_text(yaml.safe_dump([model, stored]))
     return folder
 
 
@@ -50,3 +52,12 @@ def test_a_question_is_answered_in_a_stream_and_whole(llm_folder: Path, door: Do
     whole = run_llm(llm_folder, *ask, "--no-stream", key=door.key)
     assert streamed.strip()
     assert streamed == whole
+
+
+def test_a_header_of_its_configuration_keeps_what_is_asked(llm_folder: Path, door: Door):
+    said = run_llm(llm_folder, "prompt", "-m", "kept", "-n", "-s", "Be brief.", "Say hello to the owl.", key=door.key)
+    url = f"{door.site_url}/api/sessions/"
+    [session] = requests.get(url, params={"search": "owl"}, headers=door.headers, timeout=30).json()["results"]
+    [kept] = requests.get(f"{url}{session['id']}/interactions/", headers=door.headers, timeout=30).json()["results"]
+    assert session["system_prompt"] == "Be brief."
+    assert kept["final_response_text"].strip() == said.strip()
