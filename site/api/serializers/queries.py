@@ -11,9 +11,11 @@ from chat.search import MOST_CHARACTERS
 
 
 def as_sent(kind: type[serializers.Serializer[Any]], query: QueryDict) -> dict[str, Any]:
-    """A plain dictionary of a query: of a form, as which DRF would take it, what is empty is passed over."""
+    """A plain dictionary of a query. Of a form, as which DRF would take it, what is empty is passed over, and of what
+    comes twice all but the last."""
     many = {name for name, field in kind().fields.items() if isinstance(field, serializers.ListField)}
-    return {name: query.getlist(name) if name in many else query[name] for name in query}
+    lists = {name: query.getlist(name) for name in query}
+    return {name: given if name in many or len(given) > 1 else given[0] for name, given in lists.items()}
 
 
 class OneOf(serializers.ChoiceField):

@@ -47,6 +47,7 @@ class Sessions(APIView):
         the newest first, each with its `hits`."""
         query = checked(SessionQuery, request.query_params)
         if query["search"]:
+            checked(PageQuery, request.query_params)
             return _found(owner_of(request), query)
         pages = NewestFirst()
         pages.ordering = SessionQuery.ORDERINGS[query["ordering"]]
