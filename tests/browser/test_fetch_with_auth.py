@@ -131,7 +131,7 @@ async def test_a_person_logs_in_and_reads_the_answer_while_it_is_written(example
     stubbed.engine.behave("One two three four five.", delay_s=0.3)
     await example.is_out()
     await example.log_in(password="wrong")
-    await expect(example.page.get_by_role("alert")).to_contain_text("No active account")
+    await expect(example.page.get_by_role("alert")).to_contain_text("no active account")
     await example.logged_in()
     await example.ask("Count to five.")
     answer = example.page.locator("#answer")
