@@ -14,6 +14,7 @@ from accounts.models import User
 from chat.database import in_thread
 from chat.models import Preset, SharedLink
 from chat.transfer import export
+from limits.models import Usage
 
 README = """\
 What Parley keeps about you.
@@ -24,6 +25,7 @@ presets.json        system prompts and parameters under a name
 api-tokens.json     names and dates of your API tokens, without the tokens
 log-ins.json        the browsers that are logged in
 shared-links.json   the links by which others can read a chat
+usage.json          how many tokens you have used, day by day
 """
 
 ACCOUNT = (
@@ -75,4 +77,7 @@ def _lists(user: User) -> dict[str, Any]:
         "shared-links": [
             {"address": one.get_absolute_url(), "chat": one.session_id, "created": one.created} for one in links
         ],
+        "usage": list(
+            Usage.objects.filter(owner=user).order_by("day").values("day", "prompt_tokens", "generated_tokens")
+        ),
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from datetime import date
 from typing import Any
 
 from accounts.models import ApiToken, User
@@ -12,6 +13,7 @@ from chat import own_data, sharing
 from chat.database import in_thread
 from chat.models import Preset
 from chat.transfer.reading import chats_in
+from limits.models import Usage
 from tests.support.answers import make_answered, make_chain
 from tests.support.site_server import SiteServer
 
@@ -38,6 +40,7 @@ def make_everything(user: User) -> None:
     made = make_answered(user, f"{user.username} asks")
     sharing.share(session=made.session)
     Preset.objects.create(owner=user, name=f"preset of {user.username}")
+    Usage.objects.create(owner=user, day=date(2026, 11, 24), prompt_tokens=user.pk, generated_tokens=7)
     ApiToken.objects.create(owner=user, name=f"token of {user.username}", digest=f"digest-{user.pk}", hint="hint-abc")
 
 
@@ -48,6 +51,8 @@ async def test_it_has_everything_of_the_user_and_nothing_of_others(site: SiteSer
     assert files["account.json"]["username"] == "owner"
     assert [one["name"] for one in files["presets.json"]] == ["preset of owner"]
     assert [one["name"] for one in files["api-tokens.json"]] == ["token of owner"]
+    [usage] = files["usage.json"]
+    assert usage == {"day": "2026-11-24", "prompt_tokens": owner.pk, "generated_tokens": 7}
     assert len(files["log-ins.json"]) == len(files["shared-links.json"]) == 1
     (chat,) = files["conversations.json"]["sessions"]
     assert [one["query_text"] for one in chat["interactions"]] == ["owner asks"]
