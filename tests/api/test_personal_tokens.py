@@ -67,6 +67,7 @@ def test_one_that_is_no_longer_good_is_refused(owner: User, token: str, end: str
         User.objects.update(is_active=False)
     refused = program_with(token[:-1] + "~" if end == "unknown" else token).get("/api/sessions/")
     assert (refused.status_code, refused.json()["code"]) == (401, "token_not_valid")
+    assert "POST /api/tokens/" in refused.json()["detail"]
 
 
 async def test_answers_are_asked_for_and_followed_with_a_token(site: SiteServer, owner: User):

@@ -42,6 +42,7 @@ def test_name_and_password_give_a_token_that_works(nobody: APIClient, owner: Use
 def test_a_wrong_name_and_a_wrong_password_look_the_same(nobody: APIClient, owner: User, given: dict[str, str]):
     response = nobody.post("/api/token/", given, format="json")
     assert (response.status_code, response.json()["code"]) == (401, "no_active_account")
+    assert "Check both" in response.json()["detail"]
     assert response["Content-Type"] == "application/problem+json"
 
 
