@@ -234,11 +234,13 @@ async def answer_before_the_body(site: SiteServer, length: int, token: str) -> t
         f"Authorization: Bearer {token}\r\nContent-Length: {length}\r\n\r\n"
     )
     writer.write(head.encode())
-    async with asyncio.timeout(3):
-        status = (await reader.readline()).decode()
-        rest = (await reader.readuntil(b"}")).decode()
-    writer.close()
-    await writer.wait_closed()
+    try:
+        async with asyncio.timeout(3):
+            status = (await reader.readline()).decode()
+            rest = (await reader.readuntil(b"}")).decode()
+    finally:
+        writer.close()
+        await writer.wait_closed()
     return status, json.loads(rest[rest.index("{") :])
 
 
