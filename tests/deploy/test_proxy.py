@@ -15,6 +15,7 @@ from aiohttp import web
 from tests.deploy.proxy import DOMAIN, IMAGES_CADDY, Proxy, running_proxy
 from tests.deploy.replica import Replica
 from tests.launcher.running import free_port
+from tests.support.deployment import Deployment
 from tests.support.followers import Follower, PageFollower, ProgramFollower
 from tests.support.model import Model, words
 from tests.support.people import FORM_TOKEN, Asked, Person
@@ -83,6 +84,36 @@ async def test_a_client_cannot_pretend_to_come_without_tls(proxy: Proxy, replica
         headers = {"X-Forwarded-Proto": "http"}
         async with browser.post(proxy.url + "/accounts/login/", data=form, headers=headers) as page:
             assert page.status == 403
+
+
+async def test_a_client_cannot_say_where_it_comes_from(proxy: Proxy, replicas: list[Replica], deployment: Deployment):
+    """The proxy is believed, and says what it sees: everybody who guesses through it here is this machine, whatever
+    they claim."""
+    deployment.database.execute("TRUNCATE limits_attempt")
+    body = {"username": "somebody else's", "password": "a guess"}
+    async with proxy.client() as client:
+        for number in range(4):
+            headers = {"X-Forwarded-For": f"203.0.113.{number}", "Forwarded": f"for=203.0.113.{number}"}
+            async with client.post(f"{proxy.url}/api/token/", json=body, headers=headers) as answer:
+                assert answer.status == 401
+    froms = deployment.database.execute("SELECT count, address FROM limits_attempt WHERE count > 0")
+    assert [row["count"] for row in froms] == [4]
+    assert len({row["address"] for row in deployment.database.execute("SELECT * FROM limits_attempt")} - {""}) == 1
+
+
+async def test_clients_of_the_proxy_are_told_apart(replicas: list[Replica], deployment: Deployment):
+    """What the proxy sends, sent to a web process as it would for two clients."""
+    deployment.database.execute("TRUNCATE limits_attempt")
+    body = {"username": "somebody else's", "password": "a guess"}
+    # As the public name over TLS.
+    headers = {"Host": DOMAIN, "X-Forwarded-Proto": "https"}
+    async with aiohttp.ClientSession(f"http://127.0.0.1:{replicas[0].port}", headers=headers) as client:
+        for client_address in ("198.51.100.1", "198.51.100.2", "198.51.100.2"):
+            forwarded = {"X-Forwarded-For": client_address}
+            async with client.post("/api/token/", json=body, headers=forwarded) as answer:
+                assert answer.status == 401
+    froms = deployment.database.execute("SELECT count FROM limits_attempt WHERE count > 0 ORDER BY count")
+    assert [row["count"] for row in froms] == [1, 2]
 
 
 async def test_figures_are_not_for_the_outside(proxy: Proxy):

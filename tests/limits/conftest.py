@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.db.models import F
+from rest_framework.test import APIClient
 
 from limits.models import Attempt
 
@@ -28,3 +29,9 @@ def let_pass(**time: float) -> None:
     """Everything that is counted of log-ins was so much earlier."""
     ago = timedelta(**time)
     Attempt.objects.update(until=F("until") - ago, kept_until=F("kept_until") - ago)
+
+
+@pytest.fixture
+def nobody() -> APIClient:
+    """A program without a token."""
+    return APIClient()

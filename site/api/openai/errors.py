@@ -14,6 +14,7 @@ CODES = {
     "not_authenticated": "invalid_api_key",
     "token_not_valid": "invalid_api_key",
     "authentication_failed": "invalid_api_key",
+    "throttled": "rate_limit_exceeded",
 }
 # TGI's words for a prompt that is too long for the model.
 OF_LENGTH = re.compile(r"`inputs` (tokens \+|must have less than)")
