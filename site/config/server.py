@@ -46,6 +46,7 @@ def main() -> None:
         env = read_env()
         config = uvicorn.Config(
             "config.asgi:application",
+            http="config.heads:BoundedProtocol",
             host=env.host,
             port=env.port,
             lifespan="on",

@@ -71,7 +71,14 @@ async def site_server(tgi_url: str) -> AsyncIterator[SiteServer]:
     # asyncio sends small pieces at once only over what says that it is TCP: without, each response takes 40 ms longer.
     with socket.socket(proto=socket.IPPROTO_TCP) as listening:
         listening.bind(("127.0.0.1", 0))
-        config = uvicorn.Config(asgi.application, lifespan="on", ws="none", log_level="warning", access_log=False)
+        config = uvicorn.Config(
+            asgi.application,
+            http="config.heads:BoundedProtocol",
+            lifespan="on",
+            ws="none",
+            log_level="warning",
+            access_log=False,
+        )
         server = _Server(config)
         serving = asyncio.create_task(server.serve(sockets=[listening]))
         try:
