@@ -112,6 +112,11 @@ async def test_shortcuts_do_what_their_list_says(stubbed: Stubbed, visit: Visit)
     await expect(visitor.answer.get_by_role("button", name="Copied")).to_be_visible()
     assert (await page.evaluate("navigator.clipboard.readText()")).strip() == text
 
+    await keyboard.press("Control+K")
+    await expect(page.get_by_role("searchbox")).to_be_focused()
+    await keyboard.type("story")
+    await expect(page.get_by_role("searchbox")).to_have_value("story")
+
     await keyboard.press("Control+Shift+O")
     await expect(page).to_have_url(re.compile("/chat/$"))
     await expect(message).to_be_focused()
