@@ -5,18 +5,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from io import BytesIO
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.core.handlers.asgi import ASGIRequest
+from django.db import InterfaceError, OperationalError
 from django.http import HttpResponse, HttpResponseBase
+from django.utils import translation
+from django_htmx.middleware import HtmxDetails
 
+from accounts.sessions import SessionStore
 from api.asynchronous import refuse_stranger
+from chat.requests import HtmxRequest, log_in_first, look_who_asks
 from config import errors
 
 # Where files are taken: from pages, and from programs.
+PAGE_IMPORT_PATH = "/chat/import/"
 API_IMPORT_PATH = "/api/import/"
-IMPORT_PATHS = {"/chat/import/", API_IMPORT_PATH}
+IMPORT_PATHS = {PAGE_IMPORT_PATH, API_IMPORT_PATH}
 FORM_BYTES = 10_000
 
 
@@ -32,10 +38,27 @@ def refuse_body(scope: Mapping[str, Any]) -> HttpResponse | None:
 
 
 async def refuse_file(scope: Mapping[str, Any]) -> HttpResponseBase | None:
-    """The answer to a program that sends a file without a good token; None for all others."""
-    if scope["path"] != API_IMPORT_PATH or scope["method"] != "POST":
+    """The answer to a program that sends a file without a good token, or a visitor without a log-in; None for all
+    others."""
+    if scope["method"] != "POST" or scope["path"] not in IMPORT_PATHS:
         return None
-    return await refuse_stranger(_without_body(scope))
+    request = _without_body(scope)
+    return await (refuse_stranger if request.path == API_IMPORT_PATH else _refuse_visitor)(request)
+
+
+async def _refuse_visitor(request: ASGIRequest) -> HttpResponseBase | None:
+    """While the database is away it is for the view to say so."""
+    request.session = SessionStore(request.COOKIES.get(settings.SESSION_COOKIE_NAME))
+    try:
+        user = await look_who_asks(request)
+    except (OperationalError, InterfaceError):
+        return None
+    if user.is_authenticated:
+        return None
+    asking = cast("HtmxRequest", request)
+    asking.htmx = HtmxDetails(request)
+    with translation.override(translation.get_language_from_request(request)):
+        return log_in_first(asking)
 
 
 def _limit(scope: Mapping[str, Any]) -> int:

@@ -58,6 +58,28 @@ async def test_nothing_of_the_body_is_waited_for(site: SiteServer):
     await writer.wait_closed()
 
 
+@pytest.mark.parametrize(("more", "status"), [("", "302"), ("HX-Request: true\r\n", "401")])
+async def test_a_visitor_is_sent_to_log_in_before_a_file_is_sent(site: SiteServer, owner: User, more: str, status: str):
+    host, port = site.url.removeprefix("http://").split(":")
+    for cookie in ("", f"Cookie: {settings.SESSION_COOKIE_NAME}=made-up\r\n"):
+        reader, writer = await asyncio.open_connection(host, int(port))
+        head = f"POST /chat/import/ HTTP/1.1\r\nHost: {host}\r\nContent-Length: 1000000\r\n{cookie}{more}\r\n"
+        writer.write(head.encode())
+        async with asyncio.timeout(3):
+            answer = (await reader.readuntil(b"\r\n\r\n")).decode()
+        assert answer.split()[1] == status
+        assert "/login/?next=/chat/import/" in answer or "hx-retarget: #notice" in answer
+        writer.close()
+        await writer.wait_closed()
+
+
+async def test_a_file_of_who_is_logged_in_is_taken_to_the_page(site: SiteServer, owner: User):
+    """Which misses the form's own token here."""
+    async with site.browser(owner) as client, client.post("/chat/import/", data={"file": "none"}) as response:
+        assert response.status == 403
+        assert "This form has expired" in await response.text()
+
+
 async def test_a_body_of_unknown_length_is_not_read(site: SiteServer, owner: User):
     async def body() -> AsyncIterator[bytes]:
         yield b"{}"
