@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from hashlib import sha256
+from threading import Lock
 from typing import Any
 
 from csp.constants import HEADER
@@ -31,6 +32,8 @@ REDOC_STYLES = [
     "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='",
     "'sha256-QMIg+bpjm3JdElJ388KYke01izlUW0UoNOeKjpMxdgc='",
 ]
+
+_one_at_a_time = Lock()
 
 
 @described(
@@ -63,9 +66,15 @@ async def schema(request: HttpRequest) -> HttpResponseBase:
     return HttpResponse(content, content_type=kind, headers={"ETag": etag, "Cache-Control": "no-cache"})
 
 
-@lru_cache(maxsize=2)
 def document(as_yaml: bool) -> tuple[bytes, str]:
-    """The document and its ETag. It is the same until the code is another."""
+    """The document and its ETag. It is the same until the code is another; what makes it keeps notes in classes, so two
+    may not be made at once."""
+    with _one_at_a_time:
+        return _document(as_yaml)
+
+
+@lru_cache(maxsize=2)
+def _document(as_yaml: bool) -> tuple[bytes, str]:
     renderer = OpenApiYamlRenderer2() if as_yaml else OpenApiJsonRenderer2()
     content: bytes = renderer.render(described_api(), renderer_context={})
     return content, f'"{sha256(content).hexdigest()[:32]}"'

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
 import pytest
 import yaml
 from django.test import AsyncClient
+
+from api.schema import views
 
 
 @pytest.fixture
@@ -29,6 +32,12 @@ async def test_a_schema_that_is_known_is_not_sent_again(anybody: AsyncClient):
     first = await anybody.get("/api/schema/")
     again = await anybody.get("/api/schema/", headers={"If-None-Match": first["ETag"]})
     assert (again.status_code, again.content) == (304, b"")
+
+
+async def test_all_who_ask_first_at_once_are_answered():
+    views._document.cache_clear()
+    made = await asyncio.gather(*(asyncio.to_thread(views.document, number % 2 == 0) for number in range(8)))
+    assert len(set(made)) == 2
 
 
 @pytest.mark.parametrize("path", ["/api/docs/", "/api/redoc/"])
