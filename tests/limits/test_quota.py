@@ -104,11 +104,13 @@ def test_who_has_used_up_the_day_is_refused_whatever_they_ask(owner: User, stran
         lambda: conversation.edit(interaction=done, query="Ho"),
         lambda: conversation.continue_answer(interaction=done),
     ]
+    before = Interaction.objects.count()
     for refused in refusals:
         with pytest.raises(QuotaExceeded) as error:
             refused()
         assert (error.value.used, error.value.allowed) == (100, 100)
         assert 0 < error.value.retry_after_s <= 86_400
+    assert Interaction.objects.count() == before, "what is refused is not written either"
     conversation.ask(owner_id=stranger.pk, query="Hi")
 
 
