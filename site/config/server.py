@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import socket
 import sys
+from importlib import import_module
 from types import FrameType
 
 import uvicorn
@@ -56,6 +57,7 @@ def main() -> None:
             proxy_headers=False,
             timeout_graceful_shutdown=SHUTDOWN_GRACE_S,
         )
+        import_module("config.asgi")  # first: what bounds a request's head answers in the API's words
         config.load()
     except (EnvError, ImproperlyConfigured) as error:
         sys.exit(str(error))
