@@ -19,10 +19,15 @@ SELECT pg_advisory_xact_lock(key) FROM (
 ) AS keys
 """
 
-# The partial index on unfinished interactions answers this; there are few of them.
+# The partial index on unfinished interactions answers this; there are few of them, and of those that are not stored
+# (`chat.unstored`).
 RUNNING = """
-SELECT s.owner_id, count(*) AS answers FROM chat_interaction i JOIN chat_chatsession s ON s.id = i.session_id
-WHERE i.status IN ('queued', 'generating') AND s.owner_id = ANY(%(owners)s::bigint[]) GROUP BY s.owner_id
+SELECT owner_id, count(*) AS answers FROM (
+    SELECT s.owner_id FROM chat_interaction i JOIN chat_chatsession s ON s.id = i.session_id
+    WHERE i.status IN ('queued', 'generating') AND s.owner_id = ANY(%(owners)s::bigint[])
+    UNION ALL
+    SELECT owner_id FROM limits_unstored WHERE owner_id = ANY(%(owners)s::bigint[]) AND until > clock_timestamp()
+) AS unfinished GROUP BY owner_id
 """
 
 

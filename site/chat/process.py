@@ -29,6 +29,7 @@ from chat.follow import LogReader, follow
 from chat.history import RunInput, first_run
 from chat.relay import Listener, Teller
 from chat.runs import Run
+from chat.unstored import Unstored
 from inference.client import InferenceClient
 from inference.errors import InferenceError
 from inference.protocol import ModelInfo
@@ -55,6 +56,7 @@ class ChatProcess:
         self._teller = Teller(self.owner, self.runs)
         self.followers = 0
         self.questions: Batch[Question, Accepted] = Batch(self.accept, apart=lambda question: question.owner_id)
+        self.unstored = Unstored()
         self.log_ins: Batch[str, LogInRow | None] = Batch(load_log_ins)
         self.draining = asyncio.Event()
         self._retry_for_s = retry_for_s
@@ -81,6 +83,7 @@ class ChatProcess:
         if self._looking_out is not None:
             self._looking_out.cancel()
         await self._teller.close()
+        self.unstored.close()
         try:
             await self.writer.close()
         except (DatabaseError, OSError):

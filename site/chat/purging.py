@@ -8,6 +8,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from chat.models import ChatSession
+from chat.unstored import forget_lost
 from limits import attempts
 from limits.allowances import forget_full
 
@@ -22,6 +23,7 @@ def purge() -> int:
     over = ChatSession.objects.filter(deleted__lt=Now() - UNDO_FOR).order_by("deleted")
     attempts.purge()
     forget_full()
+    forget_lost()
     taken = list(over.select_for_update(skip_locked=True).values_list("pk", flat=True)[:MOST_AT_ONCE])
     if taken:
         ChatSession.objects.filter(pk__in=taken).delete()

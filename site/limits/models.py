@@ -1,5 +1,5 @@
 """What limits are counted in. Nothing here is worth keeping through a crash of the database but `Usage` and
-`Allowance`: the tables of the other two are not logged (see the migration), so writing to them costs little."""
+`Allowance`: the tables of the others are not logged (see the migration), so writing to them costs little."""
 
 from __future__ import annotations
 
@@ -40,6 +40,26 @@ class Attempt(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+
+class Unstored(models.Model):
+    """An answer that is passed on, while it runs; see `chat.unstored`. Not logged, either.
+
+    Attributes:
+        until: its process renews this; when it is over, the process is no more.
+    """
+
+    id = models.UUIDField(primary_key=True)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+"
+    )
+    until = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "unstored"
+
+    def __str__(self) -> str:
+        return str(self.id)
 
 
 class Usage(models.Model):

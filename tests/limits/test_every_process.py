@@ -21,18 +21,26 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 SESSIONS = "/api/sessions/"
 REQUESTS = 40
+RUNNING = 3
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def deployment(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Deployment]:
+async def model() -> AsyncIterator[Model]:
     model = Model()
     await model.arrive()
+    yield model
+    await model.go_away()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def deployment(model: Model, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Deployment]:
     started = Deployment(
         tmp_path_factory.mktemp("limits"),
         model.url,
         REQUESTS_PER_MINUTE=str(REQUESTS),
         SIGNUPS_PER_HOUR="4",
         WRONG_PASSWORDS="5",
+        ANSWERS_PER_USER=str(RUNNING),
         TOKENS_PER_DAY="1000",
     )
     try:
@@ -40,7 +48,6 @@ async def deployment(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[
         yield started
     finally:
         await started.close()
-        await model.go_away()
 
 
 @pytest.fixture
@@ -133,3 +140,32 @@ async def test_what_was_spent_outlives_the_process_that_it_was_spent_in(deployme
                 return answer.status == 429
 
         await until(is_refused, timeout_s=10)
+
+
+async def test_answers_that_are_not_stored_are_counted_in_all_together(
+    deployment: Deployment, hosts: list[Host], model: Model
+):
+    model.speak(["Wait"] * 3, first_delay_s=60)
+    person = deployment.person()
+    chat = {"messages": [{"role": "user", "content": "Hi"}]}
+
+    async def ask(client: aiohttp.ClientSession) -> int:
+        async with client.post("/v1/chat/completions", json=chat) as answer:
+            return answer.status
+
+    async with person.program(hosts[0].url) as first, person.program(hosts[1].url) as second:
+        asking = [asyncio.create_task(ask(first)) for _ in range(RUNNING)]
+        await until(lambda: model.running == RUNNING)
+        assert await ask(second) == 429
+        for task in asking:
+            task.cancel()
+        await asyncio.wait(asking)
+        model.speak(["Hello"])
+        statuses: list[int] = []
+
+        async def is_let_in() -> bool:
+            statuses.append(await ask(second))
+            return statuses[-1] == 200
+
+        await until(is_let_in, timeout_s=10)
+    assert set(statuses) <= {200, 429}

@@ -1,40 +1,29 @@
-"""What one user may have running without storing it, and what it came to. Answers that are stored are counted in the
-database, see `chat.admission`; these here in the memory of this process, since there is no row of them."""
+"""What stands around an answer that is not stored: the limits of its user, and what it came to."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-from chat.admission import TooManyRunning, limit
 from chat.database import in_batch_thread
+from chat.process import ChatProcess
 from limits import quota
 from limits.allowances import spend_answer
 
-_running: Counter[int] = Counter()
-
 
 @asynccontextmanager
-async def running(owner_id: int) -> AsyncGenerator[None]:
+async def running(process: ChatProcess, owner_id: int) -> AsyncGenerator[None]:
     """Around one answer for this user, from before the model is asked until the answer has ended or was left.
 
     Raises:
-        TooManyRunning: there are as many already as one may have.
+        TooManyRunning: there are as many already as one may have, stored ones with them.
         Throttled, QuotaExceeded: see `limits.refusals`.
     """
     spend_answer(user_id=owner_id)
     if quota.tokens_per_day():
         await in_batch_thread(quota.check, owner_id)
-    if _running[owner_id] >= limit():
-        raise TooManyRunning(limit())
-    _running[owner_id] += 1
-    try:
+    async with process.unstored.running(owner_id):
         yield
-    finally:
-        _running[owner_id] -= 1
-        if not _running[owner_id]:
-            del _running[owner_id]
 
 
 def finished(*, owner_id: int, prompt_tokens: int, generated_tokens: int) -> None:

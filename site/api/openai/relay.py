@@ -128,7 +128,7 @@ def of_error(error: Exception) -> JSON:
 async def _chunks(answer: Answer) -> AsyncGenerator[list[JSON]]:
     """The chunks of an answer, those that came together in one list, never an empty one."""
     chunks = answer.chunks
-    async with running(answer.owner_id):
+    async with running(answer.process, answer.owner_id):
         try:
             async with aclosing(_events_patiently(answer)) as batches:
                 async for batch in batches:

@@ -88,7 +88,7 @@ async def generate(request: HttpRequest) -> HttpResponseBase:
     who = await in_thread(authenticate, request)
     process = running_process()
     given = _read(request)
-    async with running(who.pk), until_draining(process):
+    async with running(process, who.pk), until_draining(process):
         return await _generated(process.client, who.pk, msgspec.json.encode(given.model_dump(exclude_none=True)))
 
 

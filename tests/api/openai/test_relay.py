@@ -13,10 +13,10 @@ from django.conf import settings
 from django.db import connection
 
 from accounts.models import User
-from api.openai import admission
 from chat.database import in_thread
 from chat.models import Interaction
 from config.asgi import drain
+from limits.models import Unstored
 from tests.support.site_server import SiteServer, site_server
 from tests.support.statements import statements
 from tests.support.stub_tgi import Behaviour, StubTgi
@@ -166,6 +166,10 @@ async def test_several_prompts_are_told_apart(site: SiteServer, owner: User, stu
 # Clients that leave, or read slowly
 
 
+async def nobody_has_one_running() -> bool:
+    return not await in_thread(Unstored.objects.exists)
+
+
 @BOTH
 @pytest.mark.parametrize("when", ["before", "after"])
 async def test_a_client_that_leaves_ends_the_generation(
@@ -179,7 +183,7 @@ async def test_a_client_that_leaves_ends_the_generation(
         asking.cancel()
         await asyncio.wait([asking])
         await until(lambda: stub.cancelled == 1)
-        await until(lambda: not admission._running)
+        await until(nobody_has_one_running)
     assert (stub.running, len(stub.requests)) == (0, 1)
 
 
