@@ -104,7 +104,7 @@ CODES: dict[str, Code] = {
     "length_required": Code(411, "This request does not say how long it is. Send it with a Content-Length header."),
     "too_large": Code(413, "This is too much at once. Shorten it, or send it in parts: 3 MB are taken at a time."),
     "unsupported_media_type": Code(415, "Send JSON, with `Content-Type: application/json`."),
-    # 429
+    # 429, 431
     "throttled": Code(429, "That was too much at once. Try again in 7 seconds.", retryable=True),
     "quota_exceeded": Code(
         429,
@@ -113,6 +113,7 @@ CODES: dict[str, Code] = {
     ),
     "too_many_running": Code(429, "8 answers are being written. Wait for one to end, or stop one.", retryable=True),
     "overloaded": Code(429, "The model is busy with other answers. Try again in a moment.", retryable=True),
+    "head_too_large": Code(431, "Send headers of 64 KB at most, in all."),
     # 500, 502, 503, 504
     "server_error": Code(
         500, "Something went wrong on our side. Nothing you wrote is lost. Try again in a moment.", retryable=True

@@ -176,10 +176,14 @@ class ChatProcess:
             await asyncio.sleep(LOOK_OUT_S * random.uniform(0.7, 1.3))  # noqa: S311 - jitter, not a secret
 
     async def _purge(self) -> None:
-        if self._loop.time() >= self._purge_at and await in_thread(purging.purge) < purging.MOST_AT_ONCE:
-            while await in_thread(jwts.flush_expired) == jwts.MOST_FLUSHED:
-                pass
-            self._purge_at = self._loop.time() + PURGE_EVERY_S
+        if self._loop.time() < self._purge_at:
+            return
+        self._purge_at = self._loop.time() + PURGE_EVERY_S
+        if await in_thread(purging.purge) == purging.MOST_AT_ONCE:
+            self._purge_at = 0.0  # there are more
+            return
+        while await in_thread(jwts.flush_expired) == jwts.MOST_FLUSHED:
+            pass
 
     async def _until_renewed(self) -> None:
         """While the database was away every lease may have run out. Whoever lives renews its own as soon as the

@@ -8,7 +8,7 @@ import logging
 import random
 import time
 from collections.abc import AsyncGenerator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -185,7 +185,7 @@ async def until_draining(process: ChatProcess) -> AsyncGenerator[None]:
     watching = asyncio.create_task(process.draining.wait(), name="draining")
     try:
         async with asyncio.timeout(None) as scope:
-            watching.add_done_callback(lambda done: None if done.cancelled() else scope.reschedule(0))
+            watching.add_done_callback(lambda done: None if done.cancelled() else _expire(scope))
             yield
     except TimeoutError:
         if scope.expired():
@@ -193,3 +193,8 @@ async def until_draining(process: ChatProcess) -> AsyncGenerator[None]:
         raise
     finally:
         watching.cancel()
+
+
+def _expire(scope: asyncio.Timeout) -> None:
+    with suppress(RuntimeError):  # it is over by now
+        scope.reschedule(0)
