@@ -14,9 +14,10 @@ from django.http import HttpResponse, HttpResponseBase
 from django.utils import translation
 from django_htmx.middleware import HtmxDetails
 
-from accounts.sessions import SessionStore
+from accounts.sessions import SessionStore, user_of
 from api.asynchronous import refuse_stranger
-from chat.requests import HtmxRequest, log_in_first, look_who_asks
+from chat.database import in_thread
+from chat.requests import HtmxRequest, log_in_first
 from config import errors
 
 # Where files are taken: from pages, and from programs.
@@ -50,7 +51,7 @@ async def _refuse_visitor(request: ASGIRequest) -> HttpResponseBase | None:
     """While the database is away it is for the view to say so."""
     request.session = SessionStore(request.COOKIES.get(settings.SESSION_COOKIE_NAME))
     try:
-        user = await look_who_asks(request)
+        user = await in_thread(user_of, request)
     except (OperationalError, InterfaceError):
         return None
     if user.is_authenticated:

@@ -37,15 +37,25 @@ async def test_requests_share_threads(site: SiteServer, owner: User):
     assert 1 <= before == threads() <= THREADS
 
 
+def lent() -> int:
+    """Connections of the database that are in use, this one included."""
+    connection.ensure_connection()
+    stats = connection.pool.get_stats()  # type: ignore[attr-defined]  # psycopg's pool
+    return int(stats["pool_size"]) - int(stats["pool_available"])
+
+
 async def test_a_page_gives_its_connection_back(site: SiteServer, owner: User):
     """More pages at once than the pool has connections."""
     most = connection.settings_dict["OPTIONS"]["pool"]["max_size"]
-
-    def lent() -> int:
-        connection.ensure_connection()
-        stats = connection.pool.get_stats()  # type: ignore[attr-defined]  # psycopg's pool
-        return int(stats["pool_size"]) - int(stats["pool_available"])
-
     before = await in_thread(lent)
     await pages(site, owner, most + 4)
     assert await in_thread(lent) == before
+
+
+async def test_whoever_looks_before_a_file_is_read_gives_the_connection_back(site: SiteServer, owner: User):
+    async with site.browser(owner) as client:
+        await in_thread(User.objects.filter(pk=owner.pk).update, is_active=False)
+        before = await in_thread(lent)
+        async with client.post("/chat/import/", data={"file": "none"}, allow_redirects=False) as response:
+            assert response.status == 302
+        assert await in_thread(lent) == before
