@@ -5,7 +5,7 @@ ARGS ?=
 BIN := .venv/bin
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test test-contract bench screenshots lint messages schema explore lock secrets backup restore clean
+.PHONY: help run test test-contract bench screenshots lint messages schema explore lock secrets backup restore manage clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -69,6 +69,9 @@ backup: ## save the database into FILE, or a new one in .data/backups (COMPOSE=1
 restore: ## put FILE into the database (OVERWRITE=yes: in place of what is there; COMPOSE=1)
 	@[ -n "$(FILE)" ] || { echo "Name the file: make restore FILE=..." >&2; exit 2; }
 	@$(BACKUP) restore "$(FILE)" $(if $(filter yes,$(OVERWRITE)),--overwrite)
+
+manage: ## run one of Django's commands, such as ARGS="createsuperuser" or ARGS="unlock ada"
+	@exec "$(PYTHON)" -m launcher.bootstrap -m launcher.manage $(ARGS)
 
 clean: ## remove the virtual environment; data is never touched
 	rm -rf .venv

@@ -10,9 +10,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from launcher import REPOSITORY
 from launcher.errors import USAGE, CannotStart
+
+if TYPE_CHECKING:
+    from config.env import Env
 
 COMPOSE_FILE = REPOSITORY / "docker-compose.gpu.yml"
 
@@ -59,17 +63,28 @@ def configured() -> Iterator[Database]:
     Raises:
         CannotStart
     """
-    from config.env import EnvError, read_env
+    with database_url(environment()) as url:
+        yield _at(url)
+
+
+def environment() -> Env:
+    """Raises CannotStart."""
+    from config.env import EnvError, read_env  # for the containers' database nothing needs to be installed
 
     try:
-        env = read_env()
+        return read_env()
     except EnvError as error:
         raise CannotStart(str(error), USAGE) from None
+
+
+@contextmanager
+def database_url(env: Env) -> Iterator[str]:
+    """Where it is, as `configured`."""
     if env.database_url:
-        yield _at(env.database_url)
+        yield env.database_url
     else:
         with _embedded(env.data_dir) as url:
-            yield _at(url)
+            yield url
 
 
 def _at(url: str) -> Database:
