@@ -40,3 +40,7 @@ async def test_redoc_shows_the_operations(stubbed: Stubbed, visit: Visit):
     assert "unsafe" not in policy
     assert "worker-src" not in policy
     await expect(visitor.page.get_by_role("heading", name="Follow an answer")).to_be_visible()
+    # The picture of its makers' site in its footer is left out, and not asked for.
+    await visitor.page.wait_for_load_state("networkidle")
+    await expect(visitor.page.get_by_text("API docs by Redocly")).to_be_visible()
+    await expect(visitor.page.get_by_alt_text("redocly logo")).to_have_count(0)
