@@ -19,7 +19,7 @@ MOST_SCRIPT_BYTES = 30_000
 MOST_REQUESTS = 5
 # What is commonly called good is 0.1. It is next to nothing, but what a click brings may come too late on a busy
 # machine to be taken for its doing.
-MOST_SHIFT = 0.02
+MOST_SHIFT = 0.05
 MOST_SHIFT_IN_PIECES = 0.003
 
 # Adds up by how much what is on the screen has moved without its reader's doing.
