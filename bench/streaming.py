@@ -50,7 +50,7 @@ async def measure(name: str, follow: Follower, level: int, target: Site, expecte
     """Run one level: `level` answers, each to its end; meanwhile a page is fetched now and then."""
     before, asked_before = target.usage(), await asyncio.to_thread(statements, target.database_url)
     pages: list[float] = []
-    watcher = asyncio.create_task(_fetch_pages(target, pages))
+    watcher = asyncio.create_task(fetch_pages(target, pages, every_s=PAGE_EVERY_S))
     start = time.monotonic()
     results: list[Followed | BaseException] = []
     for _ in range(ROUNDS_OF_ONE if level == 1 else 1):
@@ -83,7 +83,8 @@ async def _later(follow: Follower, target: Site, number: int, level: int) -> Fol
     return await follow(target.accounts[number])
 
 
-async def _fetch_pages(target: Site, pages: list[float]) -> None:
+async def fetch_pages(target: Site, pages: list[float], *, every_s: float) -> None:
+    """Open the page of a new chat again and again, and note how many seconds each took."""
     account = target.accounts[-1]
     cookie = {"Cookie": f"sessionid={account.session_cookie}"}
     while True:
@@ -94,7 +95,7 @@ async def _fetch_pages(target: Site, pages: list[float]) -> None:
         if response.status != 200:
             raise Failed(f"GET /chat/ answered {response.status}")
         pages.append(time.monotonic() - start)
-        await asyncio.sleep(PAGE_EVERY_S)
+        await asyncio.sleep(every_s)
 
 
 def _missing(target: Site, answers: list[Followed], expected: int) -> int:

@@ -18,7 +18,7 @@ import uvloop
 from bench.followers import JSON, Account
 from bench.http import Failed, request
 from bench.stack import Site, site, statements, superuser
-from bench.streaming import triple
+from bench.streaming import fetch_pages, triple
 
 TOKENS = 20
 INTERVAL_MS = 20
@@ -77,19 +77,6 @@ async def call(target: Site, account: Account, way: str) -> float:
     return time.monotonic() - start
 
 
-async def open_pages(target: Site, pages: list[float]) -> None:
-    headers = {"Cookie": f"sessionid={target.accounts[-1].session_cookie}"}
-    while True:
-        start = time.monotonic()
-        response = await request(target.port, "GET", "/chat/", headers=headers)
-        await response.body()
-        response.close()
-        if response.status != 200:
-            raise Failed(f"GET /chat/ answered {response.status}")
-        pages.append(time.monotonic() - start)
-        await asyncio.sleep(PAGE_EVERY_S)
-
-
 def sample(target: Site) -> Sample:
     [web] = target.groups["site"]
     with psycopg.connect(superuser(target.database_url), application_name="bench") as connection:
@@ -107,7 +94,7 @@ async def measure(target: Site, way: str, calls: int, first_token_s: float) -> R
     run = Run()
     asked_before = await asyncio.to_thread(statements, target.database_url)
     cpu_before = target.usage()["site"].cpu_s
-    paging = asyncio.create_task(open_pages(target, run.pages))
+    paging = asyncio.create_task(fetch_pages(target, run.pages, every_s=PAGE_EVERY_S))
     asking = [asyncio.create_task(call(target, account, way)) for account in target.accounts[:calls]]
     # They have all been taken in by then, and none is answered yet.
     await asyncio.sleep(first_token_s * 0.6)
@@ -115,7 +102,10 @@ async def measure(target: Site, way: str, calls: int, first_token_s: float) -> R
     await asyncio.sleep(first_token_s * 0.3)
     watching.cancel()
     for outcome in await asyncio.gather(*asking, return_exceptions=True):
-        (run.errors if isinstance(outcome, BaseException) else run.answered).append(outcome)  # type: ignore[arg-type]
+        if isinstance(outcome, BaseException):
+            run.errors.append(outcome)
+        else:
+            run.answered.append(outcome)
     paging.cancel()
     await asyncio.gather(paging, return_exceptions=True)
     run.cpu_s = target.usage()["site"].cpu_s - cpu_before

@@ -44,7 +44,7 @@ class _OfGeneration:
     @classmethod
     def for_user(cls, user: Any) -> Any:
         """As the user was loaded: `made_for` looks again."""
-        token = super().for_user(user)  # type: ignore[misc]
+        token = super().for_user(user)  # type: ignore[misc]  # a token's, which this is mixed into
         token[GENERATION] = user.token_generation
         return token
 
@@ -55,7 +55,7 @@ class _OfGeneration:
         )
         if not (USER_ID.fullmatch(user_id) and jti and isinstance(self.payload.get(GENERATION, FIRST), int)):
             raise TokenError("Token is invalid")
-        super().verify(*args, **kwargs)  # type: ignore[misc]
+        super().verify(*args, **kwargs)  # type: ignore[misc]  # as above
 
 
 class AccessToken(_OfGeneration, tokens.AccessToken):
